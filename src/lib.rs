@@ -1,0 +1,15 @@
+//! Aleatoria, a self-hosted realtime hub.
+//!
+//! Read [`protocol`] for the words on the wire, then [`hub`] for what happens on each of them; the
+//! rest moves data between the two and the world:
+//!
+//! ```text
+//! protocol <- hub <- store <- actors <- http <- server <- main
+//! ```
+//!
+//! Each module uses only what stands to its left.
+#![forbid(unsafe_code)]
+
+pub mod hub;
+pub mod protocol;
+pub mod store;

@@ -1,0 +1,217 @@
+//! What the server says.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Encoded, MessageId, Position, RoomId, UserId};
+
+macro_rules! frame_kinds {
+    ($($variant:ident = $name:literal,)*) => {
+        /// The type of a frame that the server may send.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum FrameKind { $($variant,)* }
+
+        impl FrameKind {
+            /// Every type.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The type as it stands on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+frame_kinds! {
+    ChatMessage = "chat_message",
+    RoomJoined = "room_joined",
+    RoomLeft = "room_left",
+    RoomsList = "rooms_list",
+    RecentMessages = "recent_messages",
+    DirectMessages = "direct_messages",
+    AssignRole = "assign_role",
+    NoPeerAvailable = "no_peer_available",
+    WebrtcOffer = "webrtc_offer",
+    WebrtcAnswer = "webrtc_answer",
+    WebrtcCandidate = "webrtc_candidate",
+    Hangup = "hangup",
+    ErrorResponse = "error_response",
+    Error = "error",
+    Welcome = "welcome",
+    Ack = "ack",
+    Availability = "availability",
+    ServiceState = "service_state",
+    Pong = "pong",
+}
+
+impl FrameKind {
+    /// Whether a v1 client knows the type.
+    #[must_use]
+    pub const fn is_v1(self) -> bool {
+        !matches!(
+            self,
+            Self::Welcome | Self::Ack | Self::Availability | Self::ServiceState | Self::Pong
+        )
+    }
+}
+
+impl Serialize for FrameKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// One frame of the server: the envelope, absent fields left out, the payload last.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outgoing<'a, P> {
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: FrameKind,
+    /// The author, or `system`.
+    pub from_user: &'a str,
+    /// The recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_user: Option<&'a UserId>,
+    /// The room that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<&'a RoomId>,
+    /// The message that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<&'a str>,
+    /// When the server made it, RFC 3339.
+    pub create_time: String,
+    /// The `ref` of the request that it answers.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<&'a str>,
+    /// What it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<P>,
+}
+
+impl<P: Serialize> Outgoing<'_, P> {
+    /// The frame as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Encoded {
+        Encoded::new(self.kind, self)
+    }
+}
+
+/// A frame of the server itself, with nothing but its payload yet.
+#[must_use]
+pub fn system<P>(kind: FrameKind, now: Position, payload: P) -> Outgoing<'static, P> {
+    Outgoing {
+        kind,
+        from_user: "system",
+        to_user: None,
+        room: None,
+        message_id: None,
+        create_time: now.to_rfc3339(),
+        reference: None,
+        payload: Some(payload),
+    }
+}
+
+/// The text of a chat message but for its time, which is known only when it is stored.
+///
+/// The payload stands last and is the sender's text, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Up to and including the quote that opens the value of `createTime`.
+    pub head: Arc<str>,
+    /// From the quote that closes it to the end.
+    pub tail: Arc<str>,
+}
+
+impl Draft {
+    /// Writes a `chat_message` of `from` to a room or to a user.
+    #[must_use]
+    pub fn new(
+        from: &UserId,
+        to_user: Option<&UserId>,
+        room: Option<&RoomId>,
+        message_id: &MessageId,
+        payload: &RawValue,
+    ) -> Self {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Head<'a> {
+            r#type: FrameKind,
+            from_user: &'a UserId,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            to_user: Option<&'a UserId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            room: Option<&'a RoomId>,
+            message_id: &'a MessageId,
+        }
+        let head =
+            Head { r#type: FrameKind::ChatMessage, from_user: from, to_user, room, message_id };
+        let mut head = serde_json::to_string(&head).expect("ids serialise");
+        head.pop();
+        head.push_str(",\"createTime\":\"");
+        let tail = format!("\"{PAYLOAD_KEY}{}}}", payload.get());
+        Self { head: head.into(), tail: tail.into() }
+    }
+
+    /// The message at its place.
+    #[must_use]
+    pub fn at(&self, position: Position) -> Encoded {
+        Encoded::join(FrameKind::ChatMessage, &[&self.head, &position.to_rfc3339(), &self.tail])
+    }
+
+    /// Bytes that the draft holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// Never: a draft holds at least its braces.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How the payload of a message begins. Quotes inside JSON strings are escaped, so the first
+/// occurrence in the text of a message is this one.
+const PAYLOAD_KEY: &str = ",\"payload\":";
+
+/// Puts `fields` (such as `,"incoming":true`) in front of the payload of a message's text.
+#[must_use]
+pub fn insert_before_payload<'a>(message: &'a str, fields: &'a str) -> [&'a str; 3] {
+    let at = message.find(PAYLOAD_KEY).unwrap_or(message.len().saturating_sub(1));
+    [&message[..at], fields, &message[at..]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_keeps_the_senders_payload_byte_for_byte() {
+        let payload =
+            RawValue::from_string("{ \"content\" :\"h\\u0069\",\"n\": 1.50 }".into()).unwrap();
+        let (ana, lobby) = (UserId::new("ana").unwrap(), RoomId::new("lob\"by").unwrap());
+        let id = MessageId::new("m1").unwrap();
+        let draft = Draft::new(&ana, None, Some(&lobby), &id, &payload);
+        assert_eq!(
+            draft.at(Position(1)).json(),
+            r#"{"type":"chat_message","fromUser":"ana","room":"lob\"by","messageId":"m1","createTime":"1970-01-01T00:00:00.000001Z","payload":{ "content" :"h\u0069","n": 1.50 }}"#
+        );
+    }
+
+    #[test]
+    fn fields_are_put_before_the_payload_even_when_an_id_looks_like_one() {
+        let payload = RawValue::from_string(r#"{"content":"x"}"#.into()).unwrap();
+        let tricky = UserId::new(r#","payload":"#).unwrap();
+        let draft =
+            Draft::new(&tricky, Some(&tricky), None, &MessageId::new("m").unwrap(), &payload);
+        let message = draft.at(Position(1));
+        let text = insert_before_payload(message.json(), r#","incoming":true"#).concat();
+        assert!(text.ends_with(r#"Z","incoming":true,"payload":{"content":"x"}}"#), "{text}");
+    }
+}
