@@ -15,7 +15,7 @@ pub use encoded::{Encoded, text_header};
 pub use ids::{ID_BYTES_MAX, Id, IdError, MessageId, REFERENCE_BYTES_MAX, RoomId, UserId};
 pub use incoming::{Command, Page, Reference, Rejection, Request, Signal, Target, parse};
 pub use limits::Limits;
-pub use outgoing::{Draft, FrameKind, Outgoing, insert_before_payload, system};
+pub use outgoing::{Draft, FrameKind, Outgoing, authored_by, insert_before_payload, system};
 pub use position::Position;
 
 /// Which frames a session may be sent, from `v=` in its URL.

@@ -101,6 +101,21 @@ impl<P: Serialize> Outgoing<'_, P> {
     }
 }
 
+impl Outgoing<'_, ()> {
+    /// The frame as bytes, with a payload whose JSON text is already written, in parts.
+    #[must_use]
+    pub fn encode_around(&self, payload: &[&str]) -> Encoded {
+        debug_assert!(self.payload.is_none());
+        let mut head = serde_json::to_string(self).expect("an envelope without payload serialises");
+        head.pop();
+        let mut parts = Vec::with_capacity(payload.len() + 3);
+        parts.extend([head.as_str(), PAYLOAD_KEY]);
+        parts.extend(payload);
+        parts.push("}");
+        Encoded::join(self.kind, &parts)
+    }
+}
+
 /// A frame of the server itself, with nothing but its payload yet.
 #[must_use]
 pub fn system<P>(kind: FrameKind, now: Position, payload: P) -> Outgoing<'static, P> {
@@ -174,6 +189,15 @@ impl Draft {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Whether `user` wrote the message whose text a [`Draft`] made.
+#[must_use]
+pub fn authored_by(message: &str, user: &UserId) -> bool {
+    let author = serde_json::to_string(user).expect("ids serialise");
+    message
+        .strip_prefix(r#"{"type":"chat_message","fromUser":"#)
+        .is_some_and(|rest| rest.starts_with(&author))
 }
 
 /// How the payload of a message begins. Quotes inside JSON strings are escaped, so the first
