@@ -14,8 +14,6 @@ mod rooms;
 mod session_id;
 mod sessions;
 mod signaling;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     /// Drop it without a word: the session was told within the last second.
     Drop,
     /// Drop it, and tell that `dropped` frames were dropped and when the next one will be taken.
-    DropAndTell { dropped: u32, retry_after: Duration },
+    DropAndTell { dropped: u32, retry_after_ms: u64 },
     /// Drop it and close the session.
     Close,
 }
@@ -70,8 +70,8 @@ impl Rate {
         }
         self.told_second = Some(second);
         let dropped = std::mem::take(&mut self.dropped);
-        let retry_after = Duration::from_secs_f32((1.0 - self.tokens) / rate);
-        Verdict::DropAndTell { dropped, retry_after }
+        let retry_after_ms = ((1.0 - self.tokens) / rate * 1000.0).ceil() as u64;
+        Verdict::DropAndTell { dropped, retry_after_ms }
     }
 
     /// Whether each of the last [`FLOOD_SECONDS_MAX`] whole seconds held a flood.
@@ -103,10 +103,10 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(rate.count(&limits, now), Verdict::Take);
         }
-        let retry_after = Duration::from_millis(100);
-        assert_eq!(rate.count(&limits, now), Verdict::DropAndTell { dropped: 1, retry_after });
+        let told = Verdict::DropAndTell { dropped: 1, retry_after_ms: 100 };
+        assert_eq!(rate.count(&limits, now), told);
         assert_eq!(rate.count(&limits, now), Verdict::Drop);
-        assert_eq!(rate.count(&limits, now + retry_after), Verdict::Take);
+        assert_eq!(rate.count(&limits, now + Duration::from_millis(100)), Verdict::Take);
     }
 
     #[test]

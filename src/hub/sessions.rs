@@ -92,9 +92,8 @@ impl Hub {
         match session.rate.count(&self.config.limits, now.elapsed) {
             Verdict::Take => return true,
             Verdict::Drop => {}
-            Verdict::DropAndTell { dropped, retry_after } => {
-                let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-                self.tell_rate_limited(now, id, dropped, retry_after_ms.max(1), out);
+            Verdict::DropAndTell { dropped, retry_after_ms } => {
+                self.tell_rate_limited(now, id, dropped, retry_after_ms, out);
             }
             Verdict::Close => {
                 self.forget(id, out);

@@ -2,6 +2,8 @@
 //!
 //! It knows messages, positions and bounds; it refuses to know sessions' sockets and who may do what.
 
+mod journal;
 mod port;
 
-pub use port::{Answer, Command, Fault, Retention, Ticket};
+pub use journal::{Entry, Journal, Noted};
+pub use port::{Answer, Command, Fault, Probe, Retention, Ticket};
