@@ -50,21 +50,20 @@ impl Hub {
     pub(super) fn appended(
         &mut self,
         now: Now,
-        append: Append,
+        append: &Append,
         placed: Placed,
-        message: &Encoded,
+        message: Option<Encoded>,
         out: &mut Vec<Effect>,
     ) {
-        if !placed.duplicate {
+        if let Some(frame) = message {
             match &append.conversation {
                 Conversation::Room(room) => {
-                    let to = self.audience(room);
-                    out.extend(to.map(|to| Effect::Send { to, frame: message.clone() }));
+                    out.extend(self.audience(room).map(|to| Effect::Send { to, frame }));
                 }
-                Conversation::Direct(_) => self.deliver_direct(&append, message, out),
+                Conversation::Direct(_) => self.deliver_direct(append, &frame, out),
             }
         }
-        self.acknowledge(now, &append, placed.position, placed.kept, out);
+        self.acknowledge(now, append, placed.position, placed.kept, out);
     }
 
     fn deliver_direct(&self, append: &Append, message: &Encoded, out: &mut Vec<Effect>) {

@@ -57,8 +57,9 @@ pub enum Input {
     Overflowed { session: SessionId },
     /// A connection is gone.
     Closed { session: SessionId },
-    /// A message was stored, or kept elsewhere in the meantime; `message` is its text at its place.
-    Appended { append: Append, placed: Placed, message: Encoded },
+    /// A message was stored, or kept elsewhere in the meantime; `message` is its text at its place,
+    /// or `None` if it was there before, so that it is acknowledged again but not delivered again.
+    Appended { append: Append, placed: Placed, message: Option<Encoded> },
     /// A message that was acknowledged as journalled is now in Redis.
     Confirmed { append: Append, position: Position },
     /// A page was read.
@@ -160,7 +161,7 @@ impl Hub {
             Input::Binary { session } => self.binary(now, session, out),
             Input::Overflowed { session } | Input::Closed { session } => self.forget(session, out),
             Input::Appended { append, placed, message } => {
-                self.appended(now, append, placed, &message, out);
+                self.appended(now, &append, placed, message, out);
             }
             Input::Confirmed { append, position } => self.confirmed(now, &append, position, out),
             Input::Loaded { read, result } => self.loaded(now, &read, result, out),

@@ -93,8 +93,6 @@ pub struct Placed {
     pub position: Position,
     /// The position before it, 0 for the first of a conversation.
     pub previous: Position,
-    /// Whether it was there before, so that it is acknowledged again but not delivered again.
-    pub duplicate: bool,
     /// What holds it.
     pub kept: Kept,
 }

@@ -1,0 +1,219 @@
+//! Whether Redis is well: the circuit breaker, the probes, and the replay of the journal.
+//!
+//! One failure opens it: the message that failed must be journalled, and so must every later one
+//! until that one is replayed, or they would overtake it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::{Notice, Tiered, Turn};
+use crate::hub::{Health, Input, Now};
+use crate::protocol::Position;
+use crate::store::{Command, Fault, Probe, Ticket};
+
+/// Time between probes while Redis is well, so that its loss is noticed without traffic too.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time to the first probe after a failure; doubled with each further one.
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+/// Longest time between two probes of a Redis that is away.
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Time between two reminders in the log.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(60);
+/// Journalled messages on their way to Redis at once.
+const REPLAY_BATCH: usize = 256;
+
+/// A time without Redis.
+#[derive(Debug)]
+pub(super) struct Outage {
+    reason: String,
+    since: Duration,
+    backoff: Duration,
+    reminder_due: Duration,
+    /// Whether the change was written to the log and told to the hub.
+    told: bool,
+    replayed: u64,
+    refused_before: u64,
+    /// The first messages of the journal, on their way to Redis.
+    replaying: VecDeque<Ticket>,
+}
+
+impl Outage {
+    /// What is known before the first probe.
+    pub(super) fn at_start() -> Self {
+        Self::new("not reached yet".to_owned(), Duration::ZERO, 0)
+    }
+
+    fn new(reason: String, since: Duration, refused_before: u64) -> Self {
+        Self {
+            reason,
+            since,
+            backoff: BACKOFF_MIN,
+            reminder_due: since + REMINDER_INTERVAL,
+            told: false,
+            replayed: 0,
+            refused_before,
+            replaying: VecDeque::new(),
+        }
+    }
+}
+
+impl Tiered {
+    /// Notes that Redis failed: from now on messages are kept here.
+    pub(super) fn lose_redis(&mut self, now: Now, reason: String, turn: &mut Turn) {
+        if let Some(outage) = &mut self.outage {
+            outage.reason = reason;
+            return;
+        }
+        self.outage = Some(Outage::new(reason, now.elapsed, self.counts.journal_refused));
+        self.probe_due = now.elapsed + jittered(BACKOFF_MIN);
+        self.tell_outage(turn);
+        self.keep_facts_back();
+        self.keep_pending_here(now, turn);
+        self.answer_reads_here(now, turn);
+    }
+
+    /// Writes the loss of Redis to the log and tells the hub, once.
+    fn tell_outage(&mut self, turn: &mut Turn) {
+        let Some(outage) = self.outage.as_mut().filter(|outage| !outage.told) else { return };
+        outage.told = true;
+        self.counts.outages += 1;
+        turn.notices.push(Notice::Degraded { reason: outage.reason.clone() });
+        turn.inputs.push(Input::StoreHealth(Health::Degraded));
+    }
+
+    /// Sends a probe when one is due.
+    pub(super) fn check_probe(&mut self, now: Now, turn: &mut Turn) {
+        let replaying = self.outage.as_ref().is_some_and(|outage| !outage.replaying.is_empty());
+        if self.probing.is_some() || replaying || now.elapsed < self.probe_due {
+            return;
+        }
+        let resume = self.outage.is_some();
+        self.probing = Some(resume);
+        turn.commands.push(Command::Probe { resume });
+    }
+
+    pub(super) fn probe_answered(
+        &mut self,
+        now: Now,
+        result: Result<Probe, Fault>,
+        turn: &mut Turn,
+    ) {
+        let resumed = self.probing.take() == Some(true);
+        match (result, self.outage.is_some()) {
+            (Ok(probe), false) => {
+                self.probe_due = now.elapsed + PROBE_INTERVAL;
+                if probe.forgot {
+                    turn.notices.push(Notice::Forgotten);
+                    turn.inputs.push(Input::TellFacts);
+                }
+            }
+            (Ok(_), true) if resumed => self.replay(now, turn),
+            // It was sent while all was well and says nothing of the time since.
+            (Ok(_), true) => {}
+            (Err(Fault::Away(reason) | Fault::Refused(reason)), false) => {
+                self.lose_redis(now, reason, turn);
+            }
+            (Err(Fault::Away(reason) | Fault::Refused(reason)), true) => {
+                self.back_off(now, reason);
+                self.tell_outage(turn);
+            }
+        }
+    }
+
+    fn back_off(&mut self, now: Now, reason: String) {
+        let Some(outage) = &mut self.outage else { return };
+        outage.reason = reason;
+        self.probe_due = now.elapsed + jittered(outage.backoff);
+        outage.backoff = (outage.backoff * 2).min(BACKOFF_MAX);
+    }
+
+    /// Sends the next messages of the journal to Redis; when none is left, Redis is well again.
+    fn replay(&mut self, now: Now, turn: &mut Turn) {
+        let batch: Vec<_> = self.journal.iter().take(REPLAY_BATCH).cloned().collect();
+        if batch.is_empty() {
+            return self.restore(now, turn);
+        }
+        for entry in batch {
+            let ticket = self.next_ticket();
+            let at = Some(entry.position);
+            turn.commands.push(Command::Append { ticket, append: entry.append, at });
+            let outage = self.outage.as_mut().expect("a replay ends an outage");
+            outage.replaying.push_back(ticket);
+        }
+    }
+
+    /// Takes an answer that came during an outage: to a replay, or to what was sent before it.
+    pub(super) fn replay_answered(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        result: Result<(Position, Position, bool), Fault>,
+        turn: &mut Turn,
+    ) {
+        let Some(outage) = &mut self.outage else { return };
+        if outage.replaying.front() != Some(&ticket) {
+            return;
+        }
+        match result {
+            Ok((position, _, _)) => {
+                outage.replaying.pop_front();
+                outage.replayed += 1;
+                self.counts.replayed += 1;
+                let entry = self.journal.pop_front().expect("only its messages are replayed");
+                turn.inputs.push(Input::Confirmed { append: entry.append, position });
+            }
+            Err(Fault::Refused(reason)) => {
+                outage.replaying.pop_front();
+                self.counts.refused += 1;
+                let entry = self.journal.pop_front().expect("only its messages are replayed");
+                let conversation = entry.append.conversation;
+                turn.notices.push(Notice::MessageRefused { conversation, reason });
+            }
+            Err(Fault::Away(reason)) => {
+                outage.replaying.clear();
+                return self.back_off(now, reason);
+            }
+        }
+        if self.outage.as_ref().is_some_and(|outage| outage.replaying.is_empty()) {
+            self.replay(now, turn);
+        }
+    }
+
+    /// Redis has everything: tell it who is here, and then everybody that it is back.
+    fn restore(&mut self, now: Now, turn: &mut Turn) {
+        let Some(outage) = self.outage.take() else { return };
+        self.probe_due = now.elapsed + PROBE_INTERVAL;
+        self.tell_missed(turn);
+        turn.inputs.push(Input::TellFacts);
+        if outage.told {
+            turn.notices.push(Notice::Restored {
+                after: now.elapsed.saturating_sub(outage.since),
+                replayed: outage.replayed,
+                refused: self.counts.journal_refused - outage.refused_before,
+            });
+            turn.inputs.push(Input::StoreHealth(Health::Ok));
+        }
+    }
+
+    /// Reminds the log of a long outage.
+    pub(super) fn remind(&mut self, now: Now, turn: &mut Turn) {
+        let refused = self.counts.journal_refused;
+        let Some(outage) = self.outage.as_mut().filter(|it| it.told) else { return };
+        if now.elapsed >= outage.reminder_due {
+            outage.reminder_due = now.elapsed + REMINDER_INTERVAL;
+            turn.notices.push(Notice::StillDegraded {
+                reason: outage.reason.clone(),
+                since: now.elapsed.saturating_sub(outage.since),
+                journalled: self.journal.len(),
+                refused: refused - outage.refused_before,
+            });
+        }
+    }
+}
+
+/// Up to a quarter more or less, so that many nodes do not knock at once.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::rng().random_range(0.75..1.25))
+}

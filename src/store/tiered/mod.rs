@@ -1,0 +1,232 @@
+//! The store as the hub sees it: Redis while it is well, the hot window and the journal while it is
+//! not, and nothing lost between the two.
+//!
+//! A state machine like the hub: requests and answers in, inputs for the hub and commands for Redis
+//! out, time passed in. It decides the order of what is delivered; it refuses to know connections.
+
+mod appends;
+mod facts;
+mod health;
+mod reads;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use self::facts::Facts;
+use self::health::Outage;
+use super::{Answer, Command, Fault, Journal, MemoryStore, Ticket};
+use crate::hub::{Append, Conversation, Effect, Health, Input, Now, Read};
+
+/// A message that Redis has not stored by then is delivered without it.
+pub const DELIVERY_DEADLINE: Duration = Duration::from_millis(250);
+/// Time between two looks for messages too old to be kept.
+const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
+/// Conversations looked at in one turn while purging.
+const PURGE_BATCH: usize = 64;
+
+/// What one call gave: inputs for the hub, commands for Redis and lines for the log, each in order.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// For the hub.
+    pub inputs: Vec<Input>,
+    /// For Redis.
+    pub commands: Vec<Command>,
+    /// For the log.
+    pub notices: Vec<Notice>,
+}
+
+/// What an operator should read in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Redis went away.
+    Degraded { reason: String },
+    /// It is still away; once a minute.
+    StillDegraded { reason: String, since: Duration, journalled: usize, refused: u64 },
+    /// It is back, and all that was journalled is in it.
+    Restored { after: Duration, replayed: u64, refused: u64 },
+    /// Redis refuses one message for a reason that will not pass.
+    MessageRefused { conversation: Conversation, reason: String },
+    /// Redis has forgotten what it was told of sessions, and is told again.
+    Forgotten,
+}
+
+/// What the store counts, for the metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that Redis stored before their deadline.
+    pub redis: u64,
+    /// Messages kept in memory only.
+    pub memory: u64,
+    /// Messages that were journalled.
+    pub journal: u64,
+    /// Messages that found the journal full or its file not writable.
+    pub journal_refused: u64,
+    /// Journalled messages that Redis has by now.
+    pub replayed: u64,
+    /// Messages that Redis refused for good.
+    pub refused: u64,
+    /// Changes from well to degraded.
+    pub outages: u64,
+    /// Facts that found their queue full.
+    pub facts_dropped: u64,
+}
+
+/// Where messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// Into the memory of this process, and nowhere else.
+    Memory,
+    /// Into Redis, with memory and journal for the time when it is away.
+    Redis,
+}
+
+/// A message on its way to Redis.
+#[derive(Debug)]
+struct Pending {
+    ticket: Ticket,
+    append: Append,
+    deadline: Duration,
+}
+
+/// The store.
+pub struct Tiered {
+    home: Home,
+    memory: MemoryStore,
+    journal: Journal,
+    /// Sent to Redis and not answered, in order; empty while it is away.
+    pending: VecDeque<Pending>,
+    reads: BTreeMap<Ticket, Read>,
+    /// Since when Redis is away, and what is done about it.
+    outage: Option<Outage>,
+    facts: Facts,
+    probe_due: Duration,
+    /// Whether a probe is on its way, and if it was to resume.
+    probing: Option<bool>,
+    purge_due: Duration,
+    purging: Vec<Conversation>,
+    tickets: u64,
+    counts: Counts,
+}
+
+impl Tiered {
+    /// A store for one node, in memory.
+    #[must_use]
+    pub fn in_memory(memory: MemoryStore) -> Self {
+        Self::new(Home::Memory, memory, Journal::in_memory(0))
+    }
+
+    /// A store on Redis. It begins degraded until its first probe succeeds and what an earlier
+    /// process left in the journal is replayed.
+    #[must_use]
+    pub fn on_redis(memory: MemoryStore, journal: Journal) -> Self {
+        let mut store = Self::new(Home::Redis, memory, journal);
+        store.outage = Some(Outage::at_start());
+        store
+    }
+
+    fn new(home: Home, memory: MemoryStore, journal: Journal) -> Self {
+        Self {
+            home,
+            memory,
+            journal,
+            pending: VecDeque::new(),
+            reads: BTreeMap::new(),
+            outage: None,
+            facts: Facts::default(),
+            probe_due: Duration::ZERO,
+            probing: None,
+            purge_due: PURGE_INTERVAL,
+            purging: Vec::new(),
+            tickets: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Does what the hub asks of a store; hands back an effect that asks nothing of it.
+    pub fn perform(&mut self, now: Now, effect: Effect, turn: &mut Turn) -> Option<Effect> {
+        match effect {
+            Effect::Append(append) => self.append(now, append, turn),
+            Effect::Read(read) => self.read(now, read, turn),
+            Effect::Tell(fact) => self.tell(fact, turn),
+            Effect::Send { .. } | Effect::Close { .. } => return Some(effect),
+        }
+        None
+    }
+
+    /// Takes an answer of Redis.
+    pub fn answer(&mut self, now: Now, answer: Answer, turn: &mut Turn) {
+        match answer {
+            Answer::Appended { ticket, result } => self.append_answered(now, ticket, result, turn),
+            Answer::Loaded { ticket, result } => self.read_answered(now, ticket, result, turn),
+            Answer::Probed(result) => self.probe_answered(now, result, turn),
+            Answer::Failed { fact, fault } => {
+                if let Fault::Away(reason) = fault {
+                    self.lose_redis(now, reason, turn);
+                    if let Some(fact) = fact {
+                        self.facts.miss(fact);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at deadlines; to be called every 50 ms or oftener while it has a home in Redis, and at
+    /// least once a minute otherwise.
+    pub fn tick(&mut self, now: Now, turn: &mut Turn) {
+        if self.home == Home::Redis {
+            self.check_deadline(now, turn);
+            self.check_probe(now, turn);
+            self.remind(now, turn);
+            self.tell_more(turn);
+        }
+        self.purge(now, turn);
+    }
+
+    /// How the store is.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        if self.outage.is_none() { Health::Ok } else { Health::Degraded }
+    }
+
+    /// Whether no message is on its way to Redis.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What waits for Redis to come back.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The memory store or hot window.
+    #[must_use]
+    pub fn memory(&self) -> &MemoryStore {
+        &self.memory
+    }
+
+    /// Removes what is too old, a few conversations a turn.
+    fn purge(&mut self, now: Now, turn: &mut Turn) {
+        if now.elapsed >= self.purge_due {
+            self.purge_due = now.elapsed + PURGE_INTERVAL;
+            self.purging = self.memory.conversations().cloned().collect();
+            self.memory.purge(now.wall);
+        }
+        if self.home == Home::Redis && self.outage.is_none() {
+            let batch = self.purging.len().saturating_sub(PURGE_BATCH);
+            turn.commands.extend(self.purging.drain(batch..).map(Command::Purge));
+        }
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+}

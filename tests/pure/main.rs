@@ -1,0 +1,7 @@
+//! All that can be tested without sockets, servers and time.
+
+mod hub_v1;
+mod hub_v2;
+mod model_redis;
+mod tiered;
+mod world;

@@ -1,0 +1,431 @@
+//! Nothing is lost when Redis goes: the store between the hub, a model Redis, memory and journal.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use aleatoria::hub::{
+    Append, Conversation, Effect, Fact, Health, Input, Kept, Now, Origin, Read, SessionId,
+    StoreError,
+};
+use aleatoria::protocol::{Draft, MessageId, Page, Position, RoomId, UserId};
+use aleatoria::store::{
+    Command, DELIVERY_DEADLINE, Journal, MemoryStore, Notice, Retention, Tiered, Turn,
+};
+use serde_json::value::RawValue;
+
+use crate::model_redis::{Mode, ModelRedis, refusal};
+
+const TICK: Duration = Duration::from_millis(25);
+
+struct Rig {
+    store: Tiered,
+    redis: ModelRedis,
+    now: Now,
+    inputs: Vec<Input>,
+    notices: Vec<Notice>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with(Journal::in_memory(1 << 20))
+    }
+
+    /// A store on a Redis that is well, with the first probe behind it.
+    fn with(journal: Journal) -> Self {
+        let memory = MemoryStore::new(Retention::default(), 16 << 20);
+        let mut rig = Self {
+            store: Tiered::on_redis(memory, journal),
+            redis: ModelRedis::new(),
+            now: Now { wall: Position(1_767_225_600_000_000), elapsed: Duration::ZERO },
+            inputs: Vec::new(),
+            notices: Vec::new(),
+        };
+        rig.run(TICK);
+        rig
+    }
+
+    fn append(&mut self, room: &str, id: &str) {
+        self.perform(Effect::Append(message(room, id)));
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        let mut turn = Turn::default();
+        assert!(self.store.perform(self.now, effect, &mut turn).is_none());
+        self.take(turn);
+        self.exchange();
+    }
+
+    fn take(&mut self, turn: Turn) {
+        self.inputs.extend(turn.inputs);
+        self.notices.extend(turn.notices);
+        self.redis.send(self.now, turn.commands);
+    }
+
+    fn exchange(&mut self) {
+        loop {
+            let answers = self.redis.answers(self.now);
+            if answers.is_empty() {
+                return;
+            }
+            for answer in answers {
+                let mut turn = Turn::default();
+                self.store.answer(self.now, answer, &mut turn);
+                self.take(turn);
+            }
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now.elapsed + time;
+        while self.now.elapsed < end {
+            self.now.elapsed += TICK;
+            self.now.wall = Position(self.now.wall.0 + u64::try_from(TICK.as_micros()).unwrap());
+            self.exchange();
+            let mut turn = Turn::default();
+            self.store.tick(self.now, &mut turn);
+            self.take(turn);
+            self.exchange();
+        }
+    }
+
+    /// The ids delivered so far, in order, with what was said to hold each.
+    fn delivered(&self) -> Vec<(String, Kept)> {
+        self.inputs
+            .iter()
+            .filter_map(|input| match input {
+                Input::Appended { append, placed, message: Some(_) } => {
+                    Some((append.message_id.to_string(), placed.kept))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn confirmed(&self) -> Vec<String> {
+        self.inputs
+            .iter()
+            .filter_map(|input| match input {
+                Input::Confirmed { append, .. } => Some(append.message_id.to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn in_redis(&self, room: &str) -> Vec<String> {
+        let conversation = Conversation::Room(RoomId::new(room).unwrap());
+        let kept = self.redis.data.0.get(&conversation);
+        kept.map(|kept| kept.iter().map(|it| it.id.to_string()).collect()).unwrap_or_default()
+    }
+
+    fn healths(&self) -> Vec<Health> {
+        let health = |input: &Input| match input {
+            Input::StoreHealth(health) => Some(*health),
+            _ => None,
+        };
+        self.inputs.iter().filter_map(health).collect()
+    }
+}
+
+fn message(room: &str, id: &str) -> Append {
+    let (author, room) = (UserId::new("ana").unwrap(), RoomId::new(room).unwrap());
+    let message_id = MessageId::new(id).unwrap();
+    let payload = RawValue::from_string(r#"{"content":"x"}"#.into()).unwrap();
+    Append {
+        origin: Some(Origin { session: SessionId::new(0, 1, 0), reference: None }),
+        draft: Draft::new(&author, None, Some(&room), &message_id, &payload),
+        conversation: Conversation::Room(room),
+        author,
+        message_id,
+    }
+}
+
+fn read(room: &str) -> Effect {
+    Effect::Read(Read {
+        origin: Origin { session: SessionId::new(0, 1, 0), reference: None },
+        conversation: Conversation::Room(RoomId::new(room).unwrap()),
+        page: Page { limit: 50, before: None },
+    })
+}
+
+#[test]
+fn while_redis_is_well_it_keeps_everything_and_the_log_is_silent() {
+    let mut rig = Rig::new();
+    rig.append("tea", "m1");
+    rig.append("tea", "m1");
+    rig.run(Duration::from_secs(60));
+    assert_eq!(rig.delivered(), [("m1".to_owned(), Kept::Redis)]);
+    assert_eq!(rig.in_redis("tea"), ["m1"]);
+    assert!(rig.notices.iter().all(|notice| *notice == Notice::Forgotten), "{:?}", rig.notices);
+    assert_eq!(rig.healths(), []);
+}
+
+#[test]
+fn what_redis_does_not_answer_in_time_is_delivered_without_it() {
+    let mut rig = Rig::new();
+    rig.redis.mode = Mode::Frozen;
+    rig.append("tea", "m1");
+    rig.run(DELIVERY_DEADLINE - TICK);
+    assert_eq!(rig.delivered(), []);
+    rig.run(TICK);
+    assert_eq!(rig.delivered(), [("m1".to_owned(), Kept::Journal)]);
+    // The next one does not wait at all.
+    rig.append("tea", "m2");
+    assert_eq!(rig.delivered()[1], ("m2".to_owned(), Kept::Journal));
+    assert_eq!(rig.healths(), [Health::Degraded]);
+}
+
+#[test]
+fn after_its_return_redis_has_each_message_once_in_order_and_each_is_acknowledged_again() {
+    for mode in [Mode::Frozen, Mode::Down] {
+        let mut rig = Rig::new();
+        rig.append("tea", "m0");
+        rig.redis.mode = mode;
+        for number in 1..=600 {
+            rig.append("tea", &format!("m{number}"));
+            rig.run(TICK);
+        }
+        rig.redis.mode = Mode::Well;
+        rig.run(Duration::from_secs(5));
+        rig.append("tea", "m601");
+        let ids: Vec<String> = (0..=601).map(|number| format!("m{number}")).collect();
+        assert_eq!(rig.in_redis("tea"), ids, "{mode:?}");
+        assert_eq!(rig.delivered().into_iter().map(|it| it.0).collect::<Vec<_>>(), ids);
+        assert_eq!(rig.confirmed(), ids[1..=600]);
+        assert_eq!(rig.healths(), [Health::Degraded, Health::Ok]);
+        assert!(rig.notices.len() <= 4, "{:?}", rig.notices);
+    }
+}
+
+#[test]
+fn a_replayed_message_keeps_the_time_that_its_receivers_saw() {
+    let mut rig = Rig::new();
+    rig.redis.mode = Mode::Frozen;
+    rig.append("tea", "m1");
+    rig.append("tea", "m2");
+    rig.run(Duration::from_secs(10));
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(5));
+    let shown: Vec<Position> = rig
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            Input::Appended { placed, message: Some(_), .. } => Some(placed.position),
+            _ => None,
+        })
+        .collect();
+    let kept = &rig.redis.data.0[&Conversation::Room(RoomId::new("tea").unwrap())];
+    assert_eq!(kept.iter().map(|kept| kept.told).collect::<Vec<_>>(), shown);
+    assert!(kept.is_sorted_by_key(|kept| kept.position));
+}
+
+#[test]
+fn a_full_journal_loses_no_delivery_and_says_so() {
+    let room_for = 3;
+    let mut rig = Rig::with(Journal::in_memory(message("tea", "m0").weight() * room_for));
+    rig.redis.mode = Mode::Down;
+    for number in 0..5 {
+        rig.append("tea", &format!("m{number}"));
+    }
+    let kept: Vec<Kept> = rig.delivered().into_iter().map(|it| it.1).collect();
+    assert_eq!(kept, [Kept::Journal, Kept::Journal, Kept::Journal, Kept::Memory, Kept::Memory]);
+    assert_eq!(rig.store.counts().journal_refused, 2);
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(5));
+    assert_eq!(rig.in_redis("tea"), ["m0", "m1", "m2"]);
+    assert!(matches!(rig.notices.last(), Some(Notice::Restored { replayed: 3, refused: 2, .. })));
+}
+
+#[test]
+fn a_message_sent_again_during_the_outage_is_delivered_once() {
+    let mut rig = Rig::new();
+    rig.redis.mode = Mode::Frozen;
+    rig.append("tea", "m1");
+    rig.append("tea", "m1");
+    rig.run(Duration::from_secs(1));
+    rig.append("tea", "m1");
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(5));
+    rig.append("tea", "m1");
+    assert_eq!(rig.delivered().len(), 1);
+    assert_eq!(rig.in_redis("tea"), ["m1"]);
+    assert_eq!(rig.inputs.iter().filter(|it| matches!(it, Input::Appended { .. })).count(), 4);
+}
+
+#[test]
+fn the_hot_window_serves_history_and_says_that_it_does() {
+    let mut rig = Rig::new();
+    rig.append("tea", "m1");
+    rig.redis.mode = Mode::Down;
+    rig.append("tea", "m2");
+    rig.perform(read("tea"));
+    let Some(Input::Loaded { result: Ok(history), .. }) = rig.inputs.last() else { panic!() };
+    assert!(history.degraded);
+    assert_eq!(history.messages.len(), 2);
+    rig.perform(read("never seen"));
+    let Some(Input::Loaded { result, .. }) = rig.inputs.last() else { panic!() };
+    assert_eq!(*result, Err(StoreError::Unavailable));
+}
+
+#[test]
+fn a_read_that_waits_when_redis_goes_is_answered_from_the_hot_window() {
+    let mut rig = Rig::new();
+    rig.append("tea", "m1");
+    rig.redis.mode = Mode::Frozen;
+    rig.perform(read("tea"));
+    rig.append("tea", "m2");
+    rig.run(DELIVERY_DEADLINE);
+    let loaded = rig.inputs.iter().filter(|it| matches!(it, Input::Loaded { .. })).count();
+    assert_eq!(loaded, 1);
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(5));
+    let loaded = rig.inputs.iter().filter(|it| matches!(it, Input::Loaded { .. })).count();
+    assert_eq!(loaded, 1, "the late answer is not a second one");
+}
+
+#[test]
+fn a_message_that_redis_will_never_take_does_not_stop_the_others() {
+    let mut rig = Rig::new();
+    let mut turn = Turn::default();
+    rig.store.perform(rig.now, Effect::Append(message("tea", "bad")), &mut turn);
+    let Some(Command::Append { ticket, .. }) = turn.commands.pop() else { panic!() };
+    rig.store.answer(rig.now, refusal(ticket), &mut turn);
+    rig.take(turn);
+    rig.append("tea", "good");
+    assert_eq!(
+        rig.delivered(),
+        [("bad".to_owned(), Kept::Memory), ("good".to_owned(), Kept::Redis)]
+    );
+    assert!(matches!(rig.notices.last(), Some(Notice::MessageRefused { .. })));
+    assert_eq!(rig.healths(), []);
+}
+
+#[test]
+fn the_loss_of_redis_is_noticed_without_traffic() {
+    let mut rig = Rig::new();
+    rig.redis.mode = Mode::Down;
+    rig.run(Duration::from_millis(1_100));
+    assert_eq!(rig.healths(), [Health::Degraded]);
+}
+
+#[test]
+fn an_outage_is_written_to_the_log_once_and_once_a_minute() {
+    let mut rig = Rig::new();
+    rig.notices.clear();
+    rig.redis.mode = Mode::Down;
+    for number in 0..1_000 {
+        rig.append("tea", &format!("m{number}"));
+    }
+    rig.run(Duration::from_secs(150));
+    assert_eq!(rig.notices.len(), 3, "{:?}", rig.notices);
+    let Notice::StillDegraded { journalled, .. } = &rig.notices[2] else { panic!() };
+    assert_eq!(*journalled, 1_000);
+}
+
+#[test]
+fn what_ended_while_redis_was_away_is_taken_back_and_what_holds_is_told_again() {
+    let mut rig = Rig::new();
+    let (session, user) = (SessionId::new(0, 1, 0), UserId::new("ana").unwrap());
+    let room = RoomId::new("tea").unwrap();
+    rig.redis.mode = Mode::Down;
+    rig.run(Duration::from_secs(2));
+    rig.inputs.clear();
+    rig.perform(Effect::Tell(Fact::Left { session, user: user.clone(), room, last: true }));
+    rig.perform(Effect::Tell(Fact::Available { user }));
+    assert_eq!(rig.redis.told, 0);
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(3));
+    assert_eq!(rig.redis.told, 1, "the hub tells the rest");
+    let order: Vec<bool> = rig
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            Input::TellFacts => Some(true),
+            Input::StoreHealth(Health::Ok) => Some(false),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(order, [true, false], "told before it is called well");
+}
+
+#[test]
+fn a_redis_that_lost_its_data_is_told_the_facts_again() {
+    let mut rig = Rig::new();
+    rig.inputs.clear();
+    rig.redis.flush();
+    rig.run(Duration::from_secs(2));
+    assert!(rig.inputs.iter().any(|input| matches!(input, Input::TellFacts)));
+}
+
+#[test]
+fn a_journal_on_disk_is_replayed_by_the_next_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::with(Journal::open(dir.path(), 1 << 20).unwrap());
+    rig.redis.mode = Mode::Down;
+    for number in 0..10 {
+        rig.append("tea", &format!("m{number}"));
+    }
+    // As after kill -9: nothing is said to the old process.
+    drop(rig);
+    let rig = Rig::with(Journal::open(dir.path(), 1 << 20).unwrap());
+    let ids: Vec<String> = (0..10).map(|number| format!("m{number}")).collect();
+    assert_eq!(rig.in_redis("tea"), ids);
+    assert!(rig.store.journal().is_empty());
+}
+
+/// Messages, outages and returns in any order: every message is delivered once and in time, Redis
+/// has in the end what was delivered, in that order, once, and what was acknowledged as journalled
+/// was acknowledged again.
+#[test]
+fn no_sequence_of_outages_loses_doubles_or_disorders_anything() {
+    for seed in 0..300 {
+        let mut random = numbers(seed);
+        let mut rig = Rig::new();
+        let mut sent: HashMap<&str, Vec<String>> = HashMap::new();
+        for step in 0..400 {
+            match random(20) {
+                0 => rig.redis.mode = Mode::Down,
+                1 => rig.redis.mode = Mode::Frozen,
+                2..=4 => rig.redis.mode = Mode::Well,
+                5..=7 => rig.run(TICK * random(40).try_into().unwrap()),
+                _ => {
+                    let room = ["tea", "coffee"][random(2)];
+                    let id = format!("{room}-{step}");
+                    rig.append(room, &id);
+                    sent.entry(room).or_default().push(id);
+                }
+            }
+        }
+        rig.run(DELIVERY_DEADLINE);
+        let delivered = rig.delivered();
+        rig.redis.mode = Mode::Well;
+        rig.run(Duration::from_secs(10));
+        assert_eq!(rig.delivered(), delivered, "seed {seed}: delivered late");
+        for (room, ids) in &sent {
+            let of_room: Vec<String> =
+                delivered.iter().map(|it| it.0.clone()).filter(|id| id.starts_with(room)).collect();
+            assert_eq!(&of_room, ids, "seed {seed}");
+            assert_eq!(&rig.in_redis(room), ids, "seed {seed}");
+        }
+        let journalled: Vec<String> =
+            delivered.into_iter().filter(|it| it.1 == Kept::Journal).map(|it| it.0).collect();
+        let confirmed = rig.confirmed();
+        assert_eq!(confirmed.len(), journalled.len(), "seed {seed}");
+        assert!(
+            confirmed
+                .into_iter()
+                .collect::<HashSet<_>>()
+                .is_superset(&journalled.into_iter().collect())
+        );
+        assert_eq!(rig.store.health(), Health::Ok, "seed {seed}");
+    }
+}
+
+/// A repeatable source of numbers below a bound.
+fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |bound| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % bound
+    }
+}
