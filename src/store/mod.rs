@@ -3,11 +3,12 @@
 //! It knows messages, positions and bounds; it refuses to know sessions' sockets and who may do what.
 
 mod journal;
+pub mod keys;
 mod memory;
 mod port;
 mod tiered;
 
 pub use journal::{Entry, Journal, Noted};
-pub use memory::MemoryStore;
+pub use memory::{Appended, MemoryCounters, MemoryStore};
 pub use port::{Answer, Command, Fault, Probe, Retention, Ticket};
 pub use tiered::{Counts, DELIVERY_DEADLINE, Home, Notice, Tiered, Turn};
