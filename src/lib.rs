@@ -10,6 +10,8 @@
 //! Each module uses only what stands to its left.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod hub;
+pub mod metrics;
 pub mod protocol;
 pub mod store;
