@@ -10,7 +10,9 @@
 //! Each module uses only what stands to its left.
 #![forbid(unsafe_code)]
 
+pub mod actors;
 pub mod config;
+pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod protocol;
