@@ -10,6 +10,8 @@
 //! Each module uses only what stands to its left.
 #![forbid(unsafe_code)]
 
+pub mod actors;
+pub mod http;
 pub mod hub;
 pub mod protocol;
 pub mod store;

@@ -1,0 +1,3 @@
+//! HTTP: routes extract, ask and answer, and decide nothing.
+
+pub mod upgrade;
