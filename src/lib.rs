@@ -7,7 +7,7 @@
 //! protocol <- hub <- store <- actors <- http <- server <- main
 //! ```
 //!
-//! Each module uses only what stands to its left.
+//! Each module uses only what stands to its left. [`config`] and [`metrics`] stand beside them.
 #![forbid(unsafe_code)]
 
 pub mod actors;
@@ -16,4 +16,5 @@ pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod protocol;
+pub mod server;
 pub mod store;

@@ -124,14 +124,14 @@ impl Instruments {
         self.labelled.sent(kind).inc_by(receivers);
     }
 
-    /// A session was told of an error.
-    pub fn error(&self, code: ErrorCode) {
-        self.labelled.error(code).inc();
+    /// So many error frames were sent.
+    pub fn error(&self, code: ErrorCode, count: u64) {
+        self.labelled.error(code).inc_by(count);
     }
 
-    /// The server closed a connection.
-    pub fn closed(&self, code: CloseCode) {
-        self.labelled.closed(code).inc();
+    /// The server closed so many connections.
+    pub fn closed(&self, code: CloseCode, count: u64) {
+        self.labelled.closed(code).inc_by(count);
     }
 
     /// A connection was refused before the upgrade.
@@ -139,9 +139,9 @@ impl Instruments {
         self.labelled.refused(refusal).inc();
     }
 
-    /// A message was accepted and is held.
-    pub fn stored(&self, kept: Kept) {
-        self.labelled.stored(kept).inc();
+    /// So many messages were accepted and are held.
+    pub fn stored(&self, kept: Kept, count: u64) {
+        self.labelled.stored(kept).inc_by(count);
     }
 }
 
@@ -208,10 +208,10 @@ mod tests {
         metrics.deliveries.inc_by(3);
         metrics.received(Received::Chat);
         metrics.sent(FrameKind::ChatMessage, 7);
-        metrics.error(ErrorCode::NotInRoom);
-        metrics.closed(CloseCode::SlowConsumer);
+        metrics.error(ErrorCode::NotInRoom, 1);
+        metrics.closed(CloseCode::SlowConsumer, 1);
         metrics.refused(Refusal::Origin);
-        metrics.stored(Kept::Journal);
+        metrics.stored(Kept::Journal, 1);
         metrics.store_seconds.observe(0.2);
         let text = metrics.encode();
         for (series, expected) in [
@@ -237,7 +237,7 @@ mod tests {
     fn the_same_word_names_what_holds_a_message_in_an_ack_and_here() {
         for kept in [Kept::Redis, Kept::Memory, Kept::Journal] {
             let metrics = Metrics::new();
-            metrics.stored(kept);
+            metrics.stored(kept, 1);
             let word = serde_json::to_string(&kept).unwrap();
             let series = format!("aleatoria_messages_total{{stored={word}}}");
             assert_eq!(value(&metrics.encode(), &series), "1");
