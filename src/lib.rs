@@ -10,6 +10,7 @@
 //! Each module uses only what stands to its left.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod hub;
 pub mod metrics;
