@@ -18,7 +18,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::actors::client::{Admission, Client, Inflow};
 use crate::actors::hub::{Drain, HubActor, Inspect, Parts};
 use crate::actors::socket::{SocketConfig, Workers};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::http::upgrade::upgrade;
 use crate::http::{Doorkeeper, Gauges, Shared, decide, routes};
 use crate::hub::{HubConfig, SessionId};
@@ -61,10 +61,11 @@ pub fn listen(address: &str) -> io::Result<TcpListener> {
 /// # Errors
 /// When the listener cannot be served or the store cannot be opened.
 pub async fn run(
-    config: Config,
+    loaded: Loaded,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let Loaded { config, .. } = loaded;
     let metrics = Metrics::new();
     let draining = Arc::new(AtomicBool::new(false));
     let workers = Workers::new(config.workers, socket_config(&config));

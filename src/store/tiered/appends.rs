@@ -84,11 +84,13 @@ impl Tiered {
     }
 
     fn kept_before(&self, append: &Append) -> Kept {
-        if self.journal.holds(append) { Kept::Journal } else { Kept::Memory }
+        if self.journal.holds(append) && !self.is_embedded() { Kept::Journal } else { Kept::Memory }
     }
 
     fn note(&mut self, append: &Append, position: Position) -> Kept {
         match self.journal.push(Entry { append: append.clone(), position }) {
+            // Nobody asked for a Redis, so nothing is missing while none is there.
+            Noted::Kept if self.is_embedded() => Kept::Memory,
             Noted::Kept => Kept::Journal,
             Noted::Volatile | Noted::Full => {
                 self.counts.journal_refused += 1;
