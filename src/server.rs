@@ -70,6 +70,7 @@ pub async fn run(
     let draining = Arc::new(AtomicBool::new(false));
     let workers = Workers::new(config.workers, socket_config(&config));
     let inflows: Arc<[Arc<Inflow>]> = (0..config.workers).map(|_| Arc::default()).collect();
+    let storage = "memory";
     let hub = start_hub(&config, &workers, &inflows, &metrics);
 
     let shared = Data::new(Shared {
@@ -86,6 +87,7 @@ pub async fn run(
         metrics: metrics.clone(),
     });
 
+    let address = listener.local_addr()?;
     let server = {
         let (hub, workers) = (hub.clone(), workers.clone());
         Server::build()
@@ -109,6 +111,10 @@ pub async fn run(
     let handle = server.handle();
     let serving = actix_rt::spawn(server);
 
+    log::info!(
+        "aleatoria {} listens on http://{address}/ (the chat page), storage: {storage}",
+        env!("CARGO_PKG_VERSION")
+    );
     stop.await;
     log::info!("stopping: saying goodbye to everybody");
     draining.store(true, Ordering::Relaxed);
