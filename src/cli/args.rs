@@ -103,17 +103,18 @@ fn flags(matches: &ArgMatches) -> Texts {
 }
 
 fn command() -> Command {
-    let command = Command::new("aleatoria")
+    let command = Name::augment_subcommands(Command::new("aleatoria"));
+    // The derive leaves its own description.
+    command
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .long_about(None)
         .version(env!("CARGO_PKG_VERSION"))
         .propagate_version(true)
-        .about(env!("CARGO_PKG_DESCRIPTION"))
         .after_help(
             "Values are taken from flags, the environment, the file .env of the working \
              directory, and defaults, in this order.",
         )
-        .disable_help_subcommand(true)
-        .args(VARIABLES.iter().zip(FLAGS.iter()).map(|(variable, long)| flag(variable, long)));
-    Name::augment_subcommands(command)
+        .args(VARIABLES.iter().zip(FLAGS.iter()).map(|(variable, long)| flag(variable, long)))
 }
 
 /// The flags of all variables in their order; clap keeps names only as long as the program runs.
@@ -235,6 +236,7 @@ mod tests {
             let arguments: Vec<_> = arguments.into_iter().filter(|text| !text.is_empty()).collect();
             let stop = run(&arguments).unwrap_err();
             assert_eq!(stop.code, 0, "{stop}");
+            assert!(!stop.text.contains("without one it is"), "{stop}");
             for variable in VARIABLES {
                 assert!(stop.text.contains(&format!("--{}", variable.flag())), "{}", variable.name);
             }
