@@ -11,3 +11,5 @@ mod store;
 mod faults;
 #[path = "redis_store/keys.rs"]
 mod keys;
+#[path = "redis_store/scripts.rs"]
+mod scripts;

@@ -38,14 +38,18 @@ impl RedisServer {
         let mut server = Self { dir, port: 0, arguments, child: None, password: None };
         // Another test may take the port between the choice and the start.
         for _ in 0..5 {
-            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            server.port = free.local_addr().expect("a bound address").port();
-            drop(free);
+            server.port = Self::free_port();
             if server.launch() {
                 return server;
             }
         }
         panic!("redis-server did not start: {}", server.log());
+    }
+
+    /// A port that nobody listened on a moment ago.
+    pub fn free_port() -> u16 {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        free.local_addr().expect("a bound address").port()
     }
 
     /// Starts again after [`RedisServer::kill`] at the same address.
@@ -143,6 +147,19 @@ impl RedisServer {
 
     pub fn config_set(&self, name: &str, value: &str) {
         let () = self.run(&["CONFIG", "SET", name, value]);
+    }
+
+    /// Lets the server fail to save its data, after which it refuses writes.
+    pub fn break_disk(&self) {
+        self.config_set("save", "3600 1");
+        std::fs::remove_dir_all(self.dir.path()).expect("the directory is ours");
+        // It fails in the background; the state shows when it has.
+        let () = self.run(&["BGSAVE"]);
+        let begun = Instant::now();
+        while !self.run::<String>(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err") {
+            assert!(begun.elapsed() < START_TIMEOUT, "the server saved without a directory");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn client(&self) -> redis::Client {

@@ -164,9 +164,17 @@ impl Actor for RedisStore {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.claim_expiry / 3, |this, ctx| {
+            if !ctx.connected() {
+                // Nobody is left to hold claims for.
+                return ctx.stop();
+            }
             this.writes.renew_claims();
             this.pump(ctx);
         });
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        Arbiter::current().stop();
     }
 }
 
