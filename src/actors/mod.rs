@@ -3,4 +3,5 @@
 pub mod client;
 pub mod clock;
 pub mod hub;
+pub mod redis_store;
 pub mod socket;

@@ -90,8 +90,8 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc {
         pattern: "nodes:probe:N",
         kind: "string",
-        content: "written by a node to see whether writes are taken",
-        expiry: "10 seconds",
+        content: "written by a node to see whether writes are taken and data is kept",
+        expiry: "60 seconds, renewed every second",
     },
 ];
 

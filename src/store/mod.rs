@@ -6,6 +6,7 @@ mod journal;
 pub mod keys;
 mod memory;
 mod port;
+pub mod redis;
 mod tiered;
 
 pub use journal::{Entry, Journal, Noted};

@@ -1,0 +1,98 @@
+-- Shared by the scripts that work on one conversation; put in front of each of them.
+--
+-- KEYS[1] messages: a sorted set by position (room), or a list, oldest first (dm)
+-- KEYS[2] index: hash, message id -> position
+-- KEYS[3] state: hash
+-- ARGV[1] 'room' or 'dm'
+-- ARGV[2] the age in µs after which a message is gone
+--
+-- A position is a number of µs: exact in a double, but only '%.0f' writes it exactly.
+local floor, format = math.floor, string.format
+local is_room = ARGV[1] == 'room'
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local cutoff = now - ARGV[2]
+
+-- RFC 3339 in UTC with µs. Days to a date: Howard Hinnant, "chrono-compatible low-level date
+-- algorithms", civil_from_days.
+local function to_text(position)
+  local seconds = floor(position / 1000000)
+  local days = floor(seconds / 86400)
+  local shifted = days + 719468
+  local era = floor(shifted / 146097)
+  local day = shifted - era * 146097
+  local year = floor((day - floor(day / 1460) + floor(day / 36524) - floor(day / 146096)) / 365)
+  day = day - (365 * year + floor(year / 4) - floor(year / 100))
+  local month = floor((5 * day + 2) / 153)
+  day = day - floor((153 * month + 2) / 5) + 1
+  month = month < 10 and month + 3 or month - 9
+  year = year + era * 400 + (month <= 2 and 1 or 0)
+  local rest = seconds - days * 86400
+  return format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', year, month, day, floor(rest / 3600),
+    floor(rest / 60) % 60, rest % 60, position - seconds * 1000000)
+end
+
+-- The value of a key of a message's envelope, as it is escaped there. Quotes inside JSON strings
+-- are escaped, so the first occurrence of the key is the key, and the payload stands behind it.
+local function raw_field(text, name)
+  local _, before = string.find(text, ',"' .. name .. '":"', 1, true)
+  if not before then return '' end
+  local at = before
+  repeat
+    at = string.find(text, '["\\]', at + 1)
+    if not at then return '' end
+    local escape = string.byte(text, at) == 92
+    if escape then at = at + 1 end
+  until not escape
+  return string.sub(text, before + 1, at - 1)
+end
+
+local function id_of(text)
+  local id = raw_field(text, 'messageId')
+  if string.find(id, '\\', 1, true) then return cjson.decode('["' .. id .. '"]')[1] end
+  return id
+end
+
+-- Where a message of a list stands; by its time if the index does not know it.
+local function is_before(text, position)
+  local known = redis.call('HGET', KEYS[2], id_of(text))
+  if known then return tonumber(known) < position end
+  return raw_field(text, 'createTime') < to_text(position)
+end
+
+-- The place in a list of the first message that does not stand before the position.
+local function place(position)
+  local low, high = 0, redis.call('LLEN', KEYS[1])
+  while low < high do
+    local middle = floor((low + high) / 2)
+    if is_before(redis.call('LINDEX', KEYS[1], middle), position) then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end
+
+-- How many of the oldest messages are too old.
+local function count_aged()
+  if is_room then return redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. format('%.0f', cutoff)) end
+  local oldest = redis.call('LINDEX', KEYS[1], 0)
+  return oldest and is_before(oldest, cutoff) and place(cutoff) or 0
+end
+
+-- Removes the oldest `count` messages; returns the position of the newest of them.
+local function pop(count)
+  local ids, position = {}, nil
+  if is_room then
+    local popped = redis.call('ZPOPMIN', KEYS[1], count)
+    for at = 1, #popped, 2 do ids[#ids + 1] = id_of(popped[at]) end
+    position = tonumber(popped[#popped])
+  else
+    local popped = redis.call('LPOP', KEYS[1], count) or {}
+    for at = 1, #popped do ids[at] = id_of(popped[at]) end
+    if #ids > 0 then position = tonumber(redis.call('HGET', KEYS[2], ids[#ids]) or 0) end
+  end
+  if #ids > 0 then redis.call('HDEL', KEYS[2], unpack(ids)) end
+  return position
+end
