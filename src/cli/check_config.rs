@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use super::probe::{Facts, ProbeError, probe};
-use crate::config::{Loaded, Settings, Storage};
+use crate::config::{Loaded, Storage};
 
 /// What `check-config` found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub async fn check_config(loaded: &Loaded) -> Checked {
         return Checked { text, usable: true };
     }
     let found = probe(&loaded.config.redis).await;
-    let usable = found.is_ok() || !needs_redis(loaded);
+    let usable = found.is_ok() || !loaded.needs_redis();
     Checked { text: format!("{listing}\n{}", said(loaded, &found)), usable }
 }
 
@@ -32,18 +32,6 @@ pub async fn run_check_config(loaded: &Loaded) -> ExitCode {
     let Checked { text, usable } = check_config(loaded).await;
     super::print(&text);
     if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Whether the operator counts on Redis: it is demanded, or an address of it was chosen.
-pub(super) fn needs_redis(loaded: &Loaded) -> bool {
-    let named = |settings: &Settings| {
-        ["VALKEY_URL", "VALKEY_HOST", "VALKEY_PORT"].iter().any(|name| settings.is_chosen(name))
-    };
-    match loaded.config.storage {
-        Storage::Redis => true,
-        Storage::Auto => named(&loaded.settings),
-        Storage::Memory => false,
-    }
 }
 
 fn listing(loaded: &Loaded) -> String {
@@ -124,9 +112,9 @@ mod tests {
 
     #[test]
     fn redis_is_needed_when_it_is_demanded_or_an_address_was_chosen() {
-        assert!(!needs_redis(&loaded(&[])));
-        assert!(needs_redis(&loaded(&[("STORAGE_BACKEND", "redis")])));
-        assert!(needs_redis(&loaded(&[("VALKEY_HOST", "db.example")])));
-        assert!(!needs_redis(&loaded(&[("STORAGE_BACKEND", "memory"), ("VALKEY_HOST", "db")])));
+        assert!(!loaded(&[]).needs_redis());
+        assert!(loaded(&[("STORAGE_BACKEND", "redis")]).needs_redis());
+        assert!(loaded(&[("VALKEY_HOST", "db.example")]).needs_redis());
+        assert!(!loaded(&[("STORAGE_BACKEND", "memory"), ("VALKEY_HOST", "db")]).needs_redis());
     }
 }

@@ -125,6 +125,19 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
+impl Loaded {
+    /// Whether the operator counts on Redis: it is demanded, or an address of it was chosen.
+    #[must_use]
+    pub fn needs_redis(&self) -> bool {
+        let named = ["VALKEY_URL", "VALKEY_HOST", "VALKEY_PORT"];
+        match self.config.storage {
+            Storage::Redis => true,
+            Storage::Auto => named.iter().any(|name| self.settings.is_chosen(name)),
+            Storage::Memory => false,
+        }
+    }
+}
+
 impl Config {
     /// The address to listen on, as `host:port`.
     #[must_use]

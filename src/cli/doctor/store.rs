@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::cli::check_config::needs_redis;
 use crate::cli::probe::{Facts, Persistence, ProbeError};
 use crate::config::{Loaded, size_text};
 
@@ -43,7 +42,7 @@ fn unreachable(loaded: &Loaded, error: &ProbeError) -> Finding {
         ProbeError::Login(_) => "correct VALKEY_USERNAME and VALKEY_PASSWORD, or VALKEY_URL",
         ProbeError::Answer(_) => "see its log, and what its ACL allows: INFO and TIME are needed",
     };
-    if needs_redis(loaded) {
+    if loaded.needs_redis() {
         Finding::fail(CHECK, found, remedy)
     } else {
         Finding::warn(CHECK, found, remedy)

@@ -27,9 +27,9 @@ impl Tiered {
             // An answer to what is journalled by now decides nothing: the replay is idempotent.
             return self.replay_answered(now, ticket, result, turn);
         }
-        debug_assert_eq!(self.pending.front().map(|pending| pending.ticket), Some(ticket));
         match result {
             Ok((position, previous, duplicate)) => {
+                debug_assert_eq!(self.pending.front().map(|it| it.ticket), Some(ticket));
                 let Some(Pending { append, .. }) = self.pending.pop_front() else { return };
                 let message = (!duplicate).then(|| append.draft.at(position));
                 if let Some(message) = &message {

@@ -206,10 +206,10 @@ impl Tiered {
         self.home == Home::Memory || self.outage.as_ref().is_some_and(|outage| outage.quiet)
     }
 
-    /// Whether no message is on its way to Redis.
+    /// Whether no message is on its way to Redis, and no fact waits to be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.facts_are_told()
     }
 
     /// What it counted.
