@@ -215,6 +215,8 @@ impl Actor for HubActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        // The first client already hears how the store is.
+        self.tick(context);
         context.run_interval(TICK, Self::tick);
     }
 }

@@ -11,7 +11,7 @@ use crate::actors::hub::{self, HubActor};
 use crate::actors::redis_store::{Answers, Commands, RedisSettings, RedisStore, Running};
 use crate::config::{Config, Loaded, Storage};
 use crate::metrics::Metrics;
-use crate::store::{Answer, Command, Fault, Journal, MemoryStore, Tiered};
+use crate::store::{Answer, Command, Fault, Found, Journal, MemoryStore, Tiered};
 
 /// The store of a hub, not yet tied to it.
 pub(super) struct Opened {
@@ -77,17 +77,18 @@ pub(super) async fn open(loaded: &Loaded, node: &str, metrics: &Metrics) -> io::
     let journal = open_journal(config)?;
     let address = config.redis.shown();
     let (store, described) = match found {
-        Ok(()) => (Tiered::on_redis(memory, journal), format!("redis at {address}")),
+        Ok(()) => (Tiered::on_redis(memory, journal, Found::Well), format!("redis at {address}")),
         Err(fault) if config.storage == Storage::Redis => {
             let error = format!("STORAGE_BACKEND=redis, and {address} does not answer: {fault}");
             return Err(io::Error::other(error));
         }
-        Err(_) if loaded.needs_redis() => {
-            (Tiered::on_redis(memory, journal), format!("redis at {address}, away"))
+        Err(fault) if loaded.needs_redis() => {
+            let found = Found::Away(fault.to_string());
+            (Tiered::on_redis(memory, journal, found), format!("redis at {address}, away"))
         }
         Err(_) => {
             let described = format!("memory (until a Redis answers at {address})");
-            (Tiered::on_redis_if_any(memory, journal), described)
+            (Tiered::on_redis(memory, journal, Found::Unasked), described)
         }
     };
     Ok(Opened { store, redis: Some(redis), described, mailbox })

@@ -12,4 +12,4 @@ mod tiered;
 pub use journal::{Entry, Journal, Noted};
 pub use memory::{Appended, MemoryCounters, MemoryStore};
 pub use port::{Answer, Command, Fault, Probe, Retention, Ticket};
-pub use tiered::{Counts, DELIVERY_DEADLINE, Home, Notice, Tiered, Turn};
+pub use tiered::{Counts, DELIVERY_DEADLINE, Found, Home, Notice, Tiered, Turn};

@@ -4,4 +4,8 @@ mod abuse;
 mod chat;
 mod client;
 mod lifecycle;
+mod outage;
+mod redis_keys;
+#[path = "../common/redis.rs"]
+mod redis_server;
 mod server;

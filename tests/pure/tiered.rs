@@ -9,7 +9,7 @@ use aleatoria::hub::{
 };
 use aleatoria::protocol::{Draft, MessageId, Page, Position, RoomId, UserId};
 use aleatoria::store::{
-    Command, DELIVERY_DEADLINE, Journal, MemoryStore, Notice, Retention, Tiered, Turn,
+    Command, DELIVERY_DEADLINE, Found, Journal, MemoryStore, Notice, Retention, Tiered, Turn,
 };
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ impl Rig {
     fn with(journal: Journal) -> Self {
         let memory = MemoryStore::new(Retention::default(), 16 << 20);
         let mut rig = Self {
-            store: Tiered::on_redis(memory, journal),
+            store: Tiered::on_redis(memory, journal, Found::Well),
             redis: ModelRedis::new(),
             now: Now { wall: Position(1_767_225_600_000_000), elapsed: Duration::ZERO },
             inputs: Vec::new(),
@@ -297,6 +297,33 @@ fn a_message_that_redis_will_never_take_does_not_stop_the_others() {
     );
     assert!(matches!(rig.notices.last(), Some(Notice::MessageRefused { .. })));
     assert_eq!(rig.healths(), []);
+}
+
+#[test]
+fn where_no_redis_was_named_memory_is_the_store_until_one_answers() {
+    let memory = MemoryStore::new(Retention::default(), 16 << 20);
+    let mut rig = Rig::new();
+    rig.store = Tiered::on_redis(memory, Journal::in_memory(1 << 20), Found::Unasked);
+    rig.redis = ModelRedis::new();
+    rig.redis.mode = Mode::Down;
+    rig.inputs.clear();
+    rig.notices.clear();
+    rig.run(Duration::from_secs(200));
+    rig.append("tea", "m1");
+    rig.perform(read("never seen"));
+    let Some(Input::Loaded { result: Ok(history), .. }) = rig.inputs.last() else { panic!() };
+    assert!(!history.degraded);
+    assert_eq!(rig.delivered(), [("m1".to_owned(), Kept::Memory)]);
+    assert_eq!((rig.store.health(), rig.healths()), (Health::Ok, vec![]));
+    assert_eq!(rig.notices, []);
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(3));
+    assert_eq!(
+        (rig.in_redis("tea"), rig.confirmed()),
+        (vec!["m1".to_owned()], vec!["m1".to_owned()])
+    );
+    rig.append("tea", "m2");
+    assert_eq!(rig.delivered()[1], ("m2".to_owned(), Kept::Redis));
 }
 
 #[test]

@@ -42,9 +42,9 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// What is known before the first probe.
-    pub(super) fn at_start(quiet: bool) -> Self {
-        Self { quiet, ..Self::new("not reached yet".to_owned(), Duration::ZERO, 0) }
+    /// An outage that was there before the process.
+    pub(super) fn at_start(reason: String, quiet: bool) -> Self {
+        Self { quiet, ..Self::new(reason, Duration::ZERO, 0) }
     }
 
     fn new(reason: String, since: Duration, refused_before: u64) -> Self {
@@ -90,6 +90,7 @@ impl Tiered {
 
     /// Sends a probe when one is due.
     pub(super) fn check_probe(&mut self, now: Now, turn: &mut Turn) {
+        self.tell_outage(turn);
         let replaying = self.outage.as_ref().is_some_and(|outage| !outage.replaying.is_empty());
         if self.probing.is_some() || replaying || now.elapsed < self.probe_due {
             return;
@@ -122,7 +123,6 @@ impl Tiered {
             }
             (Err(Fault::Away(reason) | Fault::Refused(reason)), true) => {
                 self.back_off(now, reason);
-                self.tell_outage(turn);
             }
         }
     }

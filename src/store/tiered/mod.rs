@@ -80,6 +80,18 @@ pub enum Home {
     Redis,
 }
 
+/// How Redis was when the process began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It answers.
+    Well,
+    /// It does not, for this reason.
+    Away(String),
+    /// It does not, and nobody has named one: memory is the store until one answers, and what the
+    /// journal has by then moves there.
+    Unasked,
+}
+
 /// A message on its way to Redis.
 #[derive(Debug)]
 struct Pending {
@@ -115,21 +127,17 @@ impl Tiered {
         Self::new(Home::Memory, memory, Journal::in_memory(0))
     }
 
-    /// A store on Redis. It begins degraded until its first probe succeeds and what an earlier
-    /// process left in the journal is replayed.
+    /// A store on Redis, with what an earlier process left in the journal.
     #[must_use]
-    pub fn on_redis(memory: MemoryStore, journal: Journal) -> Self {
+    pub fn on_redis(memory: MemoryStore, journal: Journal, found: Found) -> Self {
         let mut store = Self::new(Home::Redis, memory, journal);
-        store.outage = Some(Outage::at_start(false));
-        store
-    }
-
-    /// A store in memory that moves to Redis, with what the journal has by then, as soon as one
-    /// answers: for a hub whose operator named no Redis.
-    #[must_use]
-    pub fn on_redis_if_any(memory: MemoryStore, journal: Journal) -> Self {
-        let mut store = Self::on_redis(memory, journal);
-        store.outage = Some(Outage::at_start(true));
+        store.outage = match found {
+            Found::Well if store.journal.is_empty() => None,
+            // Until all is replayed, what comes now must not overtake it.
+            Found::Well => Some(Outage::at_start("the journal is replayed".to_owned(), false)),
+            Found::Away(reason) => Some(Outage::at_start(reason, false)),
+            Found::Unasked => Some(Outage::at_start("not there yet".to_owned(), true)),
+        };
         store
     }
 
