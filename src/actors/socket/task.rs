@@ -153,6 +153,9 @@ impl<A: Application> Inner<A> {
             }
         }
         while let Some(session) = self.worker.get(id) {
+            if session.deaf {
+                return Poll::Pending;
+            }
             if session.phase == Phase::Open && self.worker.application.congested() {
                 self.worker.hold(id);
                 return Poll::Pending;
@@ -201,6 +204,9 @@ impl<A: Application> Inner<A> {
         {
             weight += delivery.weight();
             receivers += self.worker.apply(delivery);
+        }
+        if self.deliveries.is_empty() {
+            self.worker.part_now();
         }
         self.worker.write_touched();
         if weight > 0 {

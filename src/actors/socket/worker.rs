@@ -37,6 +37,8 @@ pub struct Worker<A: Application> {
     started: Instant,
     /// Slots of sessions that were given something in this turn.
     touched: Vec<usize>,
+    /// Sessions to be closed once the application has answered what came before the reason.
+    parting: Vec<(SessionId, Farewell<'static>)>,
     /// Sessions that wait until the application is no longer congested.
     held: Vec<SessionId>,
     /// Whether the application was told something since its last flush.
@@ -58,6 +60,7 @@ impl<A: Application> Worker<A> {
             common,
             started: Instant::now(),
             touched: Vec::new(),
+            parting: Vec::new(),
             held: Vec::new(),
             gathered: false,
         }
@@ -112,8 +115,9 @@ impl<A: Application> Worker<A> {
         writer.push_answer(answer, &mut self.common);
         let pulse = Pulse::new(self.common.now, serial, self.common.config.ping_interval);
         let reader = Reader::default();
-        let (waker, touched, held) = (None, false, false);
-        self.sessions.insert(Session { id, waker, reader, writer, phase, pulse, touched, held });
+        let (waker, touched, held, deaf) = (None, false, false, false);
+        let session = Session { id, waker, reader, writer, phase, pulse, touched, held, deaf };
+        self.sessions.insert(session);
         self.common.counters().sockets_taken(1);
         id
     }
@@ -146,9 +150,11 @@ impl<A: Application> Worker<A> {
                     messages += 1;
                     application.binary(*id, data);
                 }
-                Event::Ping(payload) if open && writer.pong(payload, common).is_err() => {
-                    broken = true;
-                    return Break(());
+                Event::Ping(payload) if open => {
+                    broken = writer.pong(payload, common).is_err();
+                    if broken {
+                        return Break(());
+                    }
                 }
                 Event::Ping(_) | Event::Pong => {}
                 Event::Close(reason) => {
@@ -165,10 +171,10 @@ impl<A: Application> Worker<A> {
         match (result, bye) {
             _ if broken => self.end(slot),
             (Err(_), _) | (_, Some(_)) if !open => self.leave(slot),
-            (Err(violation), _) => self.close(slot, Farewell::fail(violation.close_code())),
+            (Err(violation), _) => self.part(slot, Farewell::fail(violation.close_code())),
             (_, Some(reason)) => {
                 let code = reason.map(|reason| u16::from(reason.code));
-                self.close(slot, Farewell { code, reason: "", then: Then::Leave });
+                self.part(slot, Farewell { code, reason: "", then: Then::Leave });
             }
             (Ok(()), None) => self.write(slot),
         }
@@ -189,10 +195,14 @@ impl<A: Application> Worker<A> {
                 range.len()
             }
             Delivery::Close { session, code, reason } => {
-                if self.get(session).is_some_and(|session| session.phase == Phase::Open) {
-                    let farewell =
-                        Farewell { code: Some(code), reason: &reason, then: Then::AwaitTheirs };
-                    self.close(session.slot(), farewell);
+                let open = self.get(session).filter(|session| session.phase == Phase::Open);
+                if let Some(open) = open {
+                    // Of one that is deaf the close has come already.
+                    let then = if open.deaf { Then::Leave } else { Then::AwaitTheirs };
+                    self.close(
+                        session.slot(),
+                        Farewell { code: Some(code), reason: &reason, then },
+                    );
                 }
                 1
             }
@@ -276,6 +286,24 @@ impl<A: Application> Worker<A> {
         self.close(slot, Farewell::fail(CloseCode::SlowConsumer));
     }
 
+    /// Stops reading from a session, and closes it at the end of the turn: what the application
+    /// answers at once to the messages before goes out before the close.
+    fn part(&mut self, slot: usize, farewell: Farewell<'static>) {
+        let session = &mut self.sessions[slot];
+        session.deaf = true;
+        self.parting.push((session.id, farewell));
+        self.gather();
+    }
+
+    /// Closes those that are to be parted with.
+    pub(super) fn part_now(&mut self) {
+        for (id, farewell) in mem::take(&mut self.parting) {
+            if self.get(id).is_some_and(|session| session.phase == Phase::Open) {
+                self.close(id.slot(), farewell);
+            }
+        }
+    }
+
     /// Sends a close to an open session, after which the application knows it no more.
     fn close(&mut self, slot: usize, farewell: Farewell<'_>) {
         let session = &mut self.sessions[slot];
@@ -290,7 +318,8 @@ impl<A: Application> Worker<A> {
         if farewell.then == Then::Leave {
             session.reader = Reader::default();
         }
-        // It may wait for the application, and must not do so any longer.
+        session.deaf = false;
+        // It may have waited for this, or for the application.
         session.wake();
         let id = session.id;
         let overflowed = farewell.code == Some(CloseCode::SlowConsumer.number());
