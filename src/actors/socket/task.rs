@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -145,8 +145,8 @@ impl<A: Application> Inner<A> {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => self.worker.end(id.slot()),
                 Poll::Ready(Ok(())) => {
-                    // A paused one has woken itself.
                     if self.worker.write_on(id.slot()) == Some(Written::Paused) {
+                        after_the_others(context);
                         break;
                     }
                 }
@@ -162,7 +162,7 @@ impl<A: Application> Inner<A> {
             }
             let bytes = ready!(self.read(id, context));
             if bytes == READ_BYTES_PER_TURN {
-                context.waker().wake_by_ref();
+                after_the_others(context);
                 return Poll::Pending;
             }
             // After a short read tokio knows that the socket is empty: the next one asks the
@@ -215,7 +215,7 @@ impl<A: Application> Inner<A> {
         self.worker.flush();
         self.worker.release();
         if !self.deliveries.is_empty() {
-            context.waker().wake_by_ref();
+            after_the_others(context);
         }
         Poll::Pending
     }
@@ -228,6 +228,12 @@ impl<A: Application> Inner<A> {
             self.deliveries = VecDeque::from(room);
         }
     }
+}
+
+/// Wakes the task again, after those whose sockets have become ready in the meantime. By waking
+/// itself it would have 61 turns before tokio looks at the sockets again.
+fn after_the_others(context: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(context);
 }
 
 fn read_buffer() -> Box<[u8]> {

@@ -240,11 +240,12 @@ impl<A: Application> Worker<A> {
 
     /// Writes what waits, unless the session's task is at it.
     fn write(&mut self, slot: usize) {
-        let session = &self.sessions[slot];
-        if session.writer.is_blocked() {
+        if self.sessions[slot].writer.is_blocked() {
             self.after_write(slot);
-        } else {
-            self.write_on(slot);
+        } else if let Some(Written::Blocked | Written::Paused) = self.write_on(slot)
+            && let Some(session) = self.sessions.get(slot)
+        {
+            session.wake();
         }
     }
 
@@ -252,9 +253,6 @@ impl<A: Application> Worker<A> {
     pub(super) fn write_on(&mut self, slot: usize) -> Option<Written> {
         match self.sessions[slot].writer.write(&mut self.common) {
             Ok(written) => {
-                if written != Written::All {
-                    self.sessions[slot].wake();
-                }
                 self.after_write(slot);
                 Some(written)
             }
@@ -470,3 +468,6 @@ impl Farewell<'_> {
 pub(super) fn turn_away(stream: &TcpStream, answer: &[u8]) -> io::Result<usize> {
     stream.try_write(answer)
 }
+
+#[cfg(test)]
+mod tests;
