@@ -221,12 +221,17 @@ impl Server {
     pub fn close(&self, session: SessionId, code: u16, reason: &str) {
         self.deliver(session, [Delivery::Close { session, code, reason: reason.to_owned() }]);
     }
+
+    /// Stops the server as a second signal would, without waiting.
+    pub fn stop(&self) {
+        // The command is sent at once; the future only waits for it to be carried out.
+        drop(self.handle.stop(false));
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The command is sent at once; nobody need wait for it to be carried out.
-        drop(self.handle.stop(false));
+        self.stop();
     }
 }
 

@@ -234,6 +234,22 @@ fn server_ends(server: &Server) -> u64 {
 }
 
 #[test]
+fn a_server_that_is_stopped_tells_of_the_ends_of_all() {
+    let server = Server::with(2, SocketConfig::default());
+    let mut clients: Vec<(Client, SessionId)> =
+        (0..4).map(|n| server.join(&format!("user{n}"))).collect();
+    server.stop();
+    for (client, session) in &mut clients {
+        server.until_told(&Told::Closed(*session));
+        assert!(matches!(client.receive(), Frame::End | Frame::Cut));
+        server.send(*session, frame::text("nobody is there"));
+    }
+    assert_eq!(server.ends().len(), 4);
+    let workers = server.workers.outboxes();
+    assert!(workers.iter().all(|outbox| outbox.backlog() == 0));
+}
+
+#[test]
 fn everything_is_counted() {
     let server = Server::start();
     let (mut client, _) = server.join("ana");

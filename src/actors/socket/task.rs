@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::MissedTickBehavior;
 
 use super::outbox::{Delivery, Outbox};
 use super::session::{Phase, Written};
@@ -60,6 +61,7 @@ impl<A: Application> Sockets<A> {
         let sweep = sockets.clone();
         actix_rt::spawn(async move {
             let mut interval = actix_rt::time::interval(sweep_interval);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 interval.tick().await;
                 let worker = &mut sweep.inner.borrow_mut().worker;
@@ -182,8 +184,10 @@ impl<A: Application> Inner<A> {
         let stream = Pin::new(&mut session.writer.stream);
         let result = ready!(stream.poll_read(context, &mut buffer));
         let bytes = buffer.filled().len();
-        if result.is_err() || bytes == 0 {
+        if result.is_err() {
             self.worker.end(id.slot());
+        } else if bytes == 0 {
+            self.worker.end_of_input(id.slot());
         } else {
             let mut buffer = mem::take(&mut self.buffer);
             self.worker.digest(id.slot(), &mut buffer[..bytes]);

@@ -8,13 +8,14 @@ use std::mem;
 use std::net::Shutdown;
 use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use slab::Slab;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::clock::Clock;
 use super::closing;
 use super::liveness::{Pulse, Verdict};
 use super::outbox::{Delivery, Outbox, Receivers};
@@ -34,7 +35,7 @@ pub struct Worker<A: Application> {
     pub(super) application: A,
     pub(super) sessions: Slab<Session>,
     pub(super) common: Common,
-    started: Instant,
+    clock: Clock,
     /// Slots of sessions that were given something in this turn.
     touched: Vec<usize>,
     /// Sessions to be closed once the application has answered what came before the reason.
@@ -52,13 +53,14 @@ impl<A: Application> Worker<A> {
         config: Arc<SocketConfig>,
         application: A,
     ) -> Self {
+        let clock = Clock::new(config.sweep_interval());
         let common = Common { config, outbox, now: Duration::ZERO, spare: Vec::new() };
         Self {
             number,
             application,
             sessions: Slab::new(),
             common,
-            started: Instant::now(),
+            clock,
             touched: Vec::new(),
             parting: Vec::new(),
             held: Vec::new(),
@@ -68,7 +70,7 @@ impl<A: Application> Worker<A> {
 
     /// Reads the clock, once per turn.
     pub(super) fn tick(&mut self) {
-        self.common.now = self.started.elapsed();
+        self.common.now = self.clock.look();
     }
 
     /// Whether one more socket may be taken.
@@ -269,7 +271,10 @@ impl<A: Application> Worker<A> {
             Phase::Open if session.writer.bytes() > self.common.config.queue_bytes_max => {
                 self.overflow(slot);
             }
-            Phase::Leaving { shut, .. } if !*shut && session.writer.bytes() == 0 => {
+            Phase::Leaving { .. } if session.writer.bytes() == 0 && session.deaf => {
+                self.end(slot);
+            }
+            Phase::Leaving { shut, .. } if session.writer.bytes() == 0 && !*shut => {
                 *shut = true;
                 // Fails only when the connection is gone, which the next read tells.
                 let _ = SockRef::from(&session.writer.stream).shutdown(Shutdown::Write);
@@ -325,6 +330,17 @@ impl<A: Application> Worker<A> {
         self.common.counters().overflows(overflowed.into());
         self.tell_end(id, overflowed);
         self.write(slot);
+    }
+
+    /// The client has closed its side. What waits for it is still written if the end has begun.
+    pub(super) fn end_of_input(&mut self, slot: usize) {
+        let session = &mut self.sessions[slot];
+        if session.phase == Phase::Open || session.writer.bytes() == 0 {
+            self.end(slot);
+        } else {
+            session.deaf = true;
+            self.leave(slot);
+        }
     }
 
     /// The client's close has come, or what it sends can no longer be read.

@@ -237,6 +237,28 @@ fn a_broken_socket_ends_its_session_at_the_first_write() {
 }
 
 #[test]
+fn a_client_that_closes_its_side_still_gets_what_waits_for_it() {
+    run(async {
+        let (mut worker, memory) = worker();
+        let (mut client, session) = join_blocked(&mut worker).await;
+        worker.apply(Delivery::Close { session, code: 1001, reason: String::new() });
+        worker.end_of_input(session.slot());
+        let reader = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).unwrap();
+            received
+        });
+        while let Some(session) = worker.get(session) {
+            session.writer.stream.writable().await.unwrap();
+            let slot = session.id.slot();
+            worker.write_on(slot);
+        }
+        assert!(reader.join().unwrap().ends_with(b"\x88\x02\x03\xe9"));
+        assert_eq!(memory.ends(), [Told::Closed(session)]);
+    });
+}
+
+#[test]
 fn what_is_answered_at_once_goes_out_before_the_close_that_came_with_it() {
     run(async {
         let (mut worker, memory) = worker();
