@@ -181,13 +181,14 @@ fn a_client_that_never_pauses_leaves_the_others_their_turn() {
                 busy.send(&pongs);
             }
         });
-        for n in 0..200 {
-            client.send_text(&n.to_string());
-            assert_eq!(client.receive(), text(&n.to_string()));
+        let mut rounds = 0;
+        while rounds < 200 || server.workers.counts().bytes_in < 10_000_000 {
+            client.send_text("calm");
+            assert_eq!(client.receive(), text("calm"));
+            rounds += 1;
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(server.workers.counts().bytes_in > 200 * 7 + 1_000_000, "it was busy");
 }
 
 #[test]
@@ -245,8 +246,9 @@ fn a_server_that_is_stopped_tells_of_the_ends_of_all() {
         server.send(*session, frame::text("nobody is there"));
     }
     assert_eq!(server.ends().len(), 4);
-    let workers = server.workers.outboxes();
-    assert!(workers.iter().all(|outbox| outbox.backlog() == 0));
+    // Nobody waits for a worker that is gone.
+    let fanout = Fanout::new(Arc::clone(server.workers.outboxes()));
+    actix_web::rt::System::new().block_on(fanout.backlog_below(1));
 }
 
 #[test]
