@@ -28,15 +28,24 @@ pub struct Refusal {
     pub code: &'static str,
     /// `error.message` of the body, for people.
     pub message: String,
+    /// `error.field` of the body: what in the request is wrong.
+    pub field: Option<&'static str>,
     /// Further headers, such as `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
-    /// A refusal without further headers.
+    /// A refusal without field and further headers.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), headers: Vec::new() }
+        Self { status, code, message: message.into(), field: None, headers: Vec::new() }
+    }
+
+    /// The same with the name of the field that is wrong.
+    #[must_use]
+    pub fn with_field(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
+        self
     }
 
     /// The same with one more header.
@@ -49,10 +58,10 @@ impl Refusal {
     /// The whole HTTP response. The connection cannot be used again: what follows the request on
     /// it was meant for a WebSocket.
     fn response(&self) -> String {
-        let message = serde_json::Value::from(&*self.message);
+        let (code, message) = (self.code, serde_json::Value::from(&*self.message));
+        let field = self.field.map_or_else(String::new, |field| format!(r#","field":"{field}""#));
         let body = format!(
-            r#"{{"success":false,"error":{{"code":"{}","message":{message}}}}}"#,
-            self.code
+            r#"{{"success":false,"error":{{"code":"{code}","message":{message}{field}}}}}"#
         );
         let reason = self.status.canonical_reason().unwrap_or("Refused");
         let mut head = format!(
@@ -160,14 +169,14 @@ mod tests {
     #[test]
     fn a_refusal_is_json_with_its_headers() {
         let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many", "say \"please\"")
+            .with_field("userId")
             .with_header(actix_http::header::RETRY_AFTER, HeaderValue::from_static("7"));
         let response = refusal.response();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{head}");
         assert!(head.ends_with("\r\nretry-after: 7"), "{head}");
         assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{head}");
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        let error = serde_json::json!({ "code": "too_many", "message": "say \"please\"" });
-        assert_eq!(body, serde_json::json!({ "success": false, "error": error }));
+        let error = r#"{"code":"too_many","message":"say \"please\"","field":"userId"}"#;
+        assert_eq!(body, format!(r#"{{"success":false,"error":{error}}}"#));
     }
 }

@@ -8,6 +8,7 @@
 //! To read it: `reader` and `queue` are the two directions of one session without a socket,
 //! `session` puts a socket to them, `worker` holds all sessions of a thread, `task` waits.
 
+mod clock;
 mod closing;
 mod config;
 mod counters;

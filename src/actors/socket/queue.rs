@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::mem;
 
 use bytes::Bytes;
 
@@ -96,7 +97,7 @@ impl Queue {
 
     /// Marks `bytes` as sent and returns how many frames that completed.
     pub fn advance(&mut self, bytes: usize) -> u64 {
-        let before = self.left;
+        let mut completed = 0;
         self.unsent -= bytes;
         self.sent += bytes;
         while let Some(first) = self.frames.front()
@@ -105,9 +106,9 @@ impl Queue {
             self.sent -= first.len();
             self.frames.pop_front();
             self.left += 1;
-            self.pinned = false;
+            completed += u64::from(!mem::take(&mut self.pinned));
         }
-        self.left - before
+        completed
     }
 
     /// Drops all but what must be finished for the peer to understand what comes next.
@@ -121,7 +122,7 @@ impl Queue {
     /// Makes a used queue like new, keeping a little of its room.
     pub fn reset(&mut self) {
         const FRAMES_KEPT: usize = FRAMES_PER_WRITE;
-        let mut frames = std::mem::take(&mut self.frames);
+        let mut frames = mem::take(&mut self.frames);
         frames.clear();
         frames.shrink_to(FRAMES_KEPT);
         *self = Self { frames, ..Self::default() };
@@ -204,7 +205,7 @@ mod tests {
         queue.push(Bytes::from_static(b"frame"));
         queue.drop_whole_frames();
         assert_eq!(next(&queue), ["101"]);
-        queue.advance(3);
+        assert_eq!(queue.advance(3), 0, "it is no frame");
         queue.push(Bytes::from_static(b"frame"));
         queue.drop_whole_frames();
         assert!(queue.is_empty());

@@ -253,4 +253,4 @@ fn take<'a>(input: &mut &'a mut [u8], length: u64) -> &'a mut [u8] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

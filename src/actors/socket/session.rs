@@ -53,6 +53,8 @@ pub struct Session {
     pub touched: bool,
     /// Whether it is in the worker's list of those that wait for the application.
     pub held: bool,
+    /// Whether it is not read: it is about to be closed, or the client has closed its side.
+    pub deaf: bool,
 }
 
 /// How far a connection is. Only in the first phase does the application know of it.

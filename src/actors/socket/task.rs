@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::MissedTickBehavior;
 
 use super::outbox::{Delivery, Outbox};
 use super::session::{Phase, Written};
@@ -60,6 +61,7 @@ impl<A: Application> Sockets<A> {
         let sweep = sockets.clone();
         actix_rt::spawn(async move {
             let mut interval = actix_rt::time::interval(sweep_interval);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 interval.tick().await;
                 let worker = &mut sweep.inner.borrow_mut().worker;
@@ -145,21 +147,24 @@ impl<A: Application> Inner<A> {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => self.worker.end(id.slot()),
                 Poll::Ready(Ok(())) => {
-                    // A paused one has woken itself.
                     if self.worker.write_on(id.slot()) == Some(Written::Paused) {
+                        after_the_others(context);
                         break;
                     }
                 }
             }
         }
         while let Some(session) = self.worker.get(id) {
+            if session.deaf {
+                return Poll::Pending;
+            }
             if session.phase == Phase::Open && self.worker.application.congested() {
                 self.worker.hold(id);
                 return Poll::Pending;
             }
             let bytes = ready!(self.read(id, context));
             if bytes == READ_BYTES_PER_TURN {
-                context.waker().wake_by_ref();
+                after_the_others(context);
                 return Poll::Pending;
             }
             // After a short read tokio knows that the socket is empty: the next one asks the
@@ -179,8 +184,10 @@ impl<A: Application> Inner<A> {
         let stream = Pin::new(&mut session.writer.stream);
         let result = ready!(stream.poll_read(context, &mut buffer));
         let bytes = buffer.filled().len();
-        if result.is_err() || bytes == 0 {
+        if result.is_err() {
             self.worker.end(id.slot());
+        } else if bytes == 0 {
+            self.worker.end_of_input(id.slot());
         } else {
             let mut buffer = mem::take(&mut self.buffer);
             self.worker.digest(id.slot(), &mut buffer[..bytes]);
@@ -202,6 +209,9 @@ impl<A: Application> Inner<A> {
             weight += delivery.weight();
             receivers += self.worker.apply(delivery);
         }
+        if self.deliveries.is_empty() {
+            self.worker.part_now();
+        }
         self.worker.write_touched();
         if weight > 0 {
             self.worker.common.outbox.done(weight);
@@ -209,7 +219,7 @@ impl<A: Application> Inner<A> {
         self.worker.flush();
         self.worker.release();
         if !self.deliveries.is_empty() {
-            context.waker().wake_by_ref();
+            after_the_others(context);
         }
         Poll::Pending
     }
@@ -222,6 +232,12 @@ impl<A: Application> Inner<A> {
             self.deliveries = VecDeque::from(room);
         }
     }
+}
+
+/// Wakes the task again, after those whose sockets have become ready in the meantime. By waking
+/// itself it would have 61 turns before tokio looks at the sockets again.
+fn after_the_others(context: &mut Context<'_>) {
+    let _ = pin!(tokio::task::yield_now()).poll(context);
 }
 
 fn read_buffer() -> Box<[u8]> {

@@ -8,13 +8,14 @@ use std::mem;
 use std::net::Shutdown;
 use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use slab::Slab;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::clock::Clock;
 use super::closing;
 use super::liveness::{Pulse, Verdict};
 use super::outbox::{Delivery, Outbox, Receivers};
@@ -34,9 +35,11 @@ pub struct Worker<A: Application> {
     pub(super) application: A,
     pub(super) sessions: Slab<Session>,
     pub(super) common: Common,
-    started: Instant,
+    clock: Clock,
     /// Slots of sessions that were given something in this turn.
     touched: Vec<usize>,
+    /// Sessions to be closed once the application has answered what came before the reason.
+    parting: Vec<(SessionId, Farewell<'static>)>,
     /// Sessions that wait until the application is no longer congested.
     held: Vec<SessionId>,
     /// Whether the application was told something since its last flush.
@@ -50,14 +53,16 @@ impl<A: Application> Worker<A> {
         config: Arc<SocketConfig>,
         application: A,
     ) -> Self {
+        let clock = Clock::new(config.sweep_interval());
         let common = Common { config, outbox, now: Duration::ZERO, spare: Vec::new() };
         Self {
             number,
             application,
             sessions: Slab::new(),
             common,
-            started: Instant::now(),
+            clock,
             touched: Vec::new(),
+            parting: Vec::new(),
             held: Vec::new(),
             gathered: false,
         }
@@ -65,7 +70,7 @@ impl<A: Application> Worker<A> {
 
     /// Reads the clock, once per turn.
     pub(super) fn tick(&mut self) {
-        self.common.now = self.started.elapsed();
+        self.common.now = self.clock.look();
     }
 
     /// Whether one more socket may be taken.
@@ -112,8 +117,9 @@ impl<A: Application> Worker<A> {
         writer.push_answer(answer, &mut self.common);
         let pulse = Pulse::new(self.common.now, serial, self.common.config.ping_interval);
         let reader = Reader::default();
-        let (waker, touched, held) = (None, false, false);
-        self.sessions.insert(Session { id, waker, reader, writer, phase, pulse, touched, held });
+        let (waker, touched, held, deaf) = (None, false, false, false);
+        let session = Session { id, waker, reader, writer, phase, pulse, touched, held, deaf };
+        self.sessions.insert(session);
         self.common.counters().sockets_taken(1);
         id
     }
@@ -146,9 +152,11 @@ impl<A: Application> Worker<A> {
                     messages += 1;
                     application.binary(*id, data);
                 }
-                Event::Ping(payload) if open && writer.pong(payload, common).is_err() => {
-                    broken = true;
-                    return Break(());
+                Event::Ping(payload) if open => {
+                    broken = writer.pong(payload, common).is_err();
+                    if broken {
+                        return Break(());
+                    }
                 }
                 Event::Ping(_) | Event::Pong => {}
                 Event::Close(reason) => {
@@ -165,10 +173,10 @@ impl<A: Application> Worker<A> {
         match (result, bye) {
             _ if broken => self.end(slot),
             (Err(_), _) | (_, Some(_)) if !open => self.leave(slot),
-            (Err(violation), _) => self.close(slot, Farewell::fail(violation.close_code())),
+            (Err(violation), _) => self.part(slot, Farewell::fail(violation.close_code())),
             (_, Some(reason)) => {
                 let code = reason.map(|reason| u16::from(reason.code));
-                self.close(slot, Farewell { code, reason: "", then: Then::Leave });
+                self.part(slot, Farewell { code, reason: "", then: Then::Leave });
             }
             (Ok(()), None) => self.write(slot),
         }
@@ -189,10 +197,14 @@ impl<A: Application> Worker<A> {
                 range.len()
             }
             Delivery::Close { session, code, reason } => {
-                if self.get(session).is_some_and(|session| session.phase == Phase::Open) {
-                    let farewell =
-                        Farewell { code: Some(code), reason: &reason, then: Then::AwaitTheirs };
-                    self.close(session.slot(), farewell);
+                let open = self.get(session).filter(|session| session.phase == Phase::Open);
+                if let Some(open) = open {
+                    // Of one that is deaf the close has come already.
+                    let then = if open.deaf { Then::Leave } else { Then::AwaitTheirs };
+                    self.close(
+                        session.slot(),
+                        Farewell { code: Some(code), reason: &reason, then },
+                    );
                 }
                 1
             }
@@ -230,11 +242,12 @@ impl<A: Application> Worker<A> {
 
     /// Writes what waits, unless the session's task is at it.
     fn write(&mut self, slot: usize) {
-        let session = &self.sessions[slot];
-        if session.writer.is_blocked() {
+        if self.sessions[slot].writer.is_blocked() {
             self.after_write(slot);
-        } else {
-            self.write_on(slot);
+        } else if let Some(Written::Blocked | Written::Paused) = self.write_on(slot)
+            && let Some(session) = self.sessions.get(slot)
+        {
+            session.wake();
         }
     }
 
@@ -242,9 +255,6 @@ impl<A: Application> Worker<A> {
     pub(super) fn write_on(&mut self, slot: usize) -> Option<Written> {
         match self.sessions[slot].writer.write(&mut self.common) {
             Ok(written) => {
-                if written != Written::All {
-                    self.sessions[slot].wake();
-                }
                 self.after_write(slot);
                 Some(written)
             }
@@ -261,7 +271,10 @@ impl<A: Application> Worker<A> {
             Phase::Open if session.writer.bytes() > self.common.config.queue_bytes_max => {
                 self.overflow(slot);
             }
-            Phase::Leaving { shut, .. } if !*shut && session.writer.bytes() == 0 => {
+            Phase::Leaving { .. } if session.writer.bytes() == 0 && session.deaf => {
+                self.end(slot);
+            }
+            Phase::Leaving { shut, .. } if session.writer.bytes() == 0 && !*shut => {
                 *shut = true;
                 // Fails only when the connection is gone, which the next read tells.
                 let _ = SockRef::from(&session.writer.stream).shutdown(Shutdown::Write);
@@ -274,6 +287,24 @@ impl<A: Application> Worker<A> {
     fn overflow(&mut self, slot: usize) {
         self.sessions[slot].writer.drop_whole_frames();
         self.close(slot, Farewell::fail(CloseCode::SlowConsumer));
+    }
+
+    /// Stops reading from a session, and closes it at the end of the turn: what the application
+    /// answers at once to the messages before goes out before the close.
+    fn part(&mut self, slot: usize, farewell: Farewell<'static>) {
+        let session = &mut self.sessions[slot];
+        session.deaf = true;
+        self.parting.push((session.id, farewell));
+        self.gather();
+    }
+
+    /// Closes those that are to be parted with.
+    pub(super) fn part_now(&mut self) {
+        for (id, farewell) in mem::take(&mut self.parting) {
+            if self.get(id).is_some_and(|session| session.phase == Phase::Open) {
+                self.close(id.slot(), farewell);
+            }
+        }
     }
 
     /// Sends a close to an open session, after which the application knows it no more.
@@ -290,7 +321,8 @@ impl<A: Application> Worker<A> {
         if farewell.then == Then::Leave {
             session.reader = Reader::default();
         }
-        // It may wait for the application, and must not do so any longer.
+        session.deaf = false;
+        // It may have waited for this, or for the application.
         session.wake();
         let id = session.id;
         let overflowed = farewell.code == Some(CloseCode::SlowConsumer.number());
@@ -298,6 +330,17 @@ impl<A: Application> Worker<A> {
         self.common.counters().overflows(overflowed.into());
         self.tell_end(id, overflowed);
         self.write(slot);
+    }
+
+    /// The client has closed its side. What waits for it is still written if the end has begun.
+    pub(super) fn end_of_input(&mut self, slot: usize) {
+        let session = &mut self.sessions[slot];
+        if session.phase == Phase::Open || session.writer.bytes() == 0 {
+            self.end(slot);
+        } else {
+            session.deaf = true;
+            self.leave(slot);
+        }
     }
 
     /// The client's close has come, or what it sends can no longer be read.
@@ -441,3 +484,6 @@ impl Farewell<'_> {
 pub(super) fn turn_away(stream: &TcpStream, answer: &[u8]) -> io::Result<usize> {
     stream.try_write(answer)
 }
+
+#[cfg(test)]
+mod tests;

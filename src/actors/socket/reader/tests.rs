@@ -16,7 +16,7 @@ enum Said {
     Violation(Violation),
 }
 
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(in super::super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0xa1, 0x00, 0x5e, 0x37];
     let mut frame = vec![first];
     match payload.len() {
