@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{Notice, Tiered, Turn};
+use super::{DELIVERY_DEADLINE, Notice, Tiered, Turn};
 use crate::hub::{Health, Input, Now};
 use crate::protocol::Position;
 use crate::store::{Command, Fault, Probe, Ticket};
@@ -37,6 +37,9 @@ pub(super) struct Outage {
     pub(super) quiet: bool,
     replayed: u64,
     refused_before: u64,
+    /// How long Redis took for the last probe, if a delivery cannot wait for so long: it works, and
+    /// what is written here goes there, but it is not well.
+    slow: Option<Duration>,
     /// The first messages of the journal, on their way to Redis.
     replaying: VecDeque<Ticket>,
 }
@@ -57,6 +60,7 @@ impl Outage {
             quiet: false,
             replayed: 0,
             refused_before,
+            slow: None,
             replaying: VecDeque::new(),
         }
     }
@@ -115,7 +119,14 @@ impl Tiered {
                     turn.inputs.push(Input::TellFacts);
                 }
             }
-            (Ok(_), true) if resumed => self.replay(now, turn),
+            (Ok(probe), true) if resumed => {
+                if let Some(outage) = &mut self.outage {
+                    // Where nobody asked for it, its first answer makes it the store.
+                    let is_slow = probe.latency > DELIVERY_DEADLINE && !outage.quiet;
+                    outage.slow = is_slow.then_some(probe.latency);
+                }
+                self.replay(now, turn);
+            }
             // It was sent while all was well and says nothing of the time since.
             (Ok(_), true) => {}
             (Err(Fault::Away(reason) | Fault::Refused(reason)), false) => {
@@ -138,7 +149,13 @@ impl Tiered {
     fn replay(&mut self, now: Now, turn: &mut Turn) {
         let batch: Vec<_> = self.journal.iter().take(REPLAY_BATCH).cloned().collect();
         if batch.is_empty() {
-            return self.restore(now, turn);
+            return match self.outage.as_ref().and_then(|outage| outage.slow) {
+                // Back to it now, and the next message would wait for it in vain again.
+                Some(slow) => {
+                    self.back_off(now, format!("it answers after {} ms", slow.as_millis()));
+                }
+                None => self.restore(now, turn),
+            };
         }
         for entry in batch {
             let ticket = self.next_ticket();
