@@ -145,7 +145,7 @@ impl Scene {
 
     /// The next frame of this type to ana; what she is told of the store is noted and passes.
     #[track_caller]
-    fn to_ana(&mut self, kind: &str) -> Value {
+    fn ana_hears(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.ana.next();
             if frame["type"] == "service_state" {
@@ -184,8 +184,8 @@ impl Scene {
         self.ana.send(&frame);
         assert_eq!(self.bob.expect("chat_message")["messageId"], id.as_str());
         assert!(begun.elapsed() < LATEST, "{id} took {:?}", begun.elapsed());
-        assert_eq!(self.to_ana("chat_message")["messageId"], id.as_str());
-        let ack = self.to_ana("ack");
+        assert_eq!(self.ana_hears("chat_message")["messageId"], id.as_str());
+        let ack = self.ana_hears("ack");
         assert_eq!(ack["messageId"], id.as_str());
         let stored = ack["payload"]["stored"].as_str().unwrap().to_owned();
         if stored == "journal" {
@@ -211,7 +211,7 @@ impl Scene {
 
         let begun = Instant::now();
         self.ana.send(&ask(true, "bob"));
-        let page = self.to_ana(reply);
+        let page = self.ana_hears(reply);
         assert_eq!((ids(&page), &page["payload"]["degraded"]), (seen.clone(), &json!(true)));
         self.bob.send(&ask(true, "ana"));
         let page = self.bob.expect(reply);
@@ -221,7 +221,7 @@ impl Scene {
         let begun = Instant::now();
         self.ana.send(&ask(false, "zoe"));
         let wanted = if unseen == Unseen::Unavailable { "error" } else { reply };
-        let page = self.to_ana(wanted);
+        let page = self.ana_hears(wanted);
         let took = begun.elapsed();
         assert!(unseen == Unseen::Late || took < LATEST, "{took:?}");
         self.bob.send(&ask(false, "zoe"));
@@ -247,7 +247,7 @@ impl Scene {
             Deed::Signalling => self.signalling(),
             Deed::Ping => {
                 self.ana.send(&json!({"type": "ping", "ref": "p"}));
-                vec![self.to_ana("pong")]
+                vec![self.ana_hears("pong")]
             }
             other => panic!("{other:?} is not as always"),
         };
@@ -266,7 +266,7 @@ impl Scene {
             (json!({"type": "leave_room", "room": "coffee"}), "room_left"),
         ] {
             self.ana.send(&ask);
-            frames.push(self.to_ana(reply));
+            frames.push(self.ana_hears(reply));
             self.bob.send(&ask);
             frames.push(self.bob.expect(reply));
         }
@@ -275,9 +275,9 @@ impl Scene {
 
     fn random_peer(&mut self) -> Vec<Value> {
         self.ana.say(r#"{"type":"user_available_webrtc"}"#);
-        let available = self.to_ana("availability");
+        let available = self.ana_hears("availability");
         self.bob.say(r#"{"type":"request_random_peer"}"#);
-        let drawn = vec![available, self.bob.expect("assign_role"), self.to_ana("assign_role")];
+        let drawn = vec![available, self.bob.expect("assign_role"), self.ana_hears("assign_role")];
         self.bob.say(r#"{"type":"request_random_peer"}"#);
         [drawn, vec![self.bob.expect("no_peer_available")]].concat()
     }
@@ -288,10 +288,10 @@ impl Scene {
             self.ana.send(&json!({"type": kind, "toUser": "bob", "payload": {"sdp": "v=0"}}));
             frames.push(self.bob.expect(kind));
             self.bob.send(&json!({"type": kind, "toUser": "ana", "payload": {"sdp": "v=0"}}));
-            frames.push(self.to_ana(kind));
+            frames.push(self.ana_hears(kind));
         }
         self.ana.send(&json!({"type": "webrtc_offer", "toUser": "nobody", "payload": {}}));
-        frames.push(self.to_ana("error"));
+        frames.push(self.ana_hears("error"));
         frames
     }
 
