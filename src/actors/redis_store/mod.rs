@@ -87,7 +87,8 @@ impl RedisStore {
         let store = Self::start_in_arbiter(&Arbiter::new().handle(), move |_| {
             let keys = Keys::new(&settings.prefix);
             let RedisSettings { node, retention, claim_expiry, .. } = &settings;
-            let reads_at_once = settings.pool_size.max(2) - 1;
+            // One connection is for writes and one for probes, as far as there are so many.
+            let reads_at_once = settings.pool_size.saturating_sub(2).max(1);
             Self {
                 connections: Rc::new(connections),
                 phrases: Phrases::new(keys, node, *retention, *claim_expiry),
