@@ -11,9 +11,11 @@
 #![forbid(unsafe_code)]
 
 pub mod actors;
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod hub;
+pub mod logging;
 pub mod metrics;
 pub mod protocol;
 pub mod server;

@@ -1,36 +1,56 @@
 //! The program: reads what it is told, and serves.
 
+use std::io;
 use std::process::ExitCode;
 
-use aleatoria::config;
-use aleatoria::server;
+use aleatoria::cli::{self, Action};
+use aleatoria::config::Loaded;
+use aleatoria::{logging, server};
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    let inputs = config::Inputs { environment: std::env::vars().collect(), ..Default::default() };
-    let config = config::understand(&inputs).expect("config").config;
-    let result = actix::System::new().block_on(async move {
-        let listener = server::listen(&config.address())?;
-        log::info!("aleatoria {}: http://{}/", env!("CARGO_PKG_VERSION"), listener.local_addr()?);
-        server::run(config, listener, stop_asked()).await
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("cannot serve: {error}");
-            ExitCode::FAILURE
+    let action = match cli::parse() {
+        Ok(action) => action,
+        Err(stop) => return stop.report(),
+    };
+    let system = actix::System::new();
+    match action {
+        Action::CheckConfig(loaded) => system.block_on(cli::run_check_config(&loaded)),
+        Action::Doctor(loaded) => system.block_on(cli::run_doctor(&loaded)),
+        Action::Serve(loaded) => {
+            logging::start(&loaded.config.log);
+            match system.block_on(serve(*loaded)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    log::error!("cannot serve: {error}");
+                    ExitCode::FAILURE
+                }
+            }
         }
     }
 }
 
-/// The first SIGTERM or SIGINT; a second one ends the process at once.
-async fn stop_asked() {
+async fn serve(loaded: Loaded) -> io::Result<()> {
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    let stop = stop_asked()?;
+    let address = loaded.config.address();
+    let listener = server::listen(&address)
+        .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
+    server::run(loaded, listener, stop).await
+}
+
+/// Waits for the first SIGTERM or SIGINT; from then on a second one ends the process at once.
+fn stop_asked() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("signals can be awaited");
-    let mut interrupt = signal(SignalKind::interrupt()).expect("signals can be awaited");
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    actix_rt::spawn(async move {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        std::process::exit(130);
-    });
+        actix_rt::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            log::warn!("stopping: asked twice, ending at once");
+            std::process::exit(130);
+        });
+    })
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 fn inputs(pairs: &[(&str, &str)]) -> Inputs {
     let environment =
         pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -16,12 +16,15 @@ use actix_web::{HttpResponse, http::StatusCode};
 pub use connect::{Doorkeeper, decide};
 
 use crate::actors::hub::HubActor;
+use crate::actors::redis_store::RedisStore;
 use crate::metrics::Metrics;
 
 /// What the routes ask.
 pub struct Shared {
     /// The hub.
     pub hub: Addr<HubActor>,
+    /// The store, if there is one.
+    pub redis: Option<Addr<RedisStore>>,
     /// The counters.
     pub metrics: Metrics,
     /// What is needed to bring the counters up to date.
@@ -39,6 +42,7 @@ pub fn routes(shared: Data<Shared>) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(shared)
             .route("/health", web::get().to(status::health))
             .route("/ready", web::get().to(status::ready))
+            .route("/api/v1/health/redis", web::get().to(status::redis))
             .route("/metrics", web::get().to(metrics::metrics))
             .route("/ws", web::get().to(connect::not_upgraded))
             .route("/", web::get().to(pages::index))

@@ -103,12 +103,12 @@ impl Hub {
             return;
         };
         let payload = Ack { position, create_time: position.to_rfc3339(), stored };
-        let (to_user, room) = match &append.conversation {
-            Conversation::Room(room) => (None, Some(room)),
-            Conversation::Direct(_) => (append.recipient(), None),
+        let room = match &append.conversation {
+            Conversation::Room(room) => Some(room),
+            Conversation::Direct(_) => None,
         };
         let frame = Outgoing {
-            to_user,
+            to_user: Some(&append.author),
             room,
             message_id: Some(MessageId::as_str(&append.message_id)),
             reference: origin.reference.as_deref(),

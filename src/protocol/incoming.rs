@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::limits::{CANDIDATE_BYTES_MAX, HISTORY_PAGE_DEFAULT, HISTORY_PAGE_MAX, SDP_BYTES_MAX};
@@ -176,12 +176,17 @@ struct Envelope<'a> {
     to_user: Option<&'a RawValue>,
     #[serde(borrow)]
     room: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
     message_id: Option<&'a RawValue>,
     #[serde(rename = "ref", borrow)]
     reference: Option<&'a RawValue>,
+}
+
+/// Keeps a null, which is relayed as such, apart from an absent field.
+fn even_null<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(field).map(Some)
 }
 
 /// Reads one text frame.
@@ -294,7 +299,7 @@ fn chat_payload(raw: Option<&RawValue>) -> Result<Box<RawValue>, Fault> {
         #[serde(borrow)]
         content: Option<&'a RawValue>,
     }
-    let raw = raw.ok_or_else(|| Fault::missing("payload"))?;
+    let raw = raw.filter(|raw| raw.get() != "null").ok_or_else(|| Fault::missing("payload"))?;
     if !raw.get().starts_with('{') {
         return Err(Fault::invalid("payload", "must be a JSON object"));
     }
@@ -356,7 +361,7 @@ struct PeerFields<'a> {
 
 /// Reads an optional payload; an absent or null one has no fields.
 fn payload<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> Result<T, Fault> {
-    let Some(raw) = raw else { return Ok(T::default()) };
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(T::default()) };
     if !raw.get().starts_with('{') {
         return Err(Fault::invalid("payload", "must be a JSON object"));
     }

@@ -7,6 +7,7 @@
 mod config;
 mod connections;
 mod counters;
+mod describe;
 mod lane;
 mod reads;
 mod writes;
@@ -23,6 +24,7 @@ pub use self::config::RedisSettings;
 use self::connections::Connections;
 pub use self::counters::RedisCounters;
 use self::counters::add;
+pub use self::describe::{Describe, Description};
 use self::lane::Write;
 use self::reads::Reads;
 use self::writes::Writes;

@@ -27,9 +27,9 @@ impl Tiered {
             // An answer to what is journalled by now decides nothing: the replay is idempotent.
             return self.replay_answered(now, ticket, result, turn);
         }
-        debug_assert_eq!(self.pending.front().map(|pending| pending.ticket), Some(ticket));
         match result {
             Ok((position, previous, duplicate)) => {
+                debug_assert_eq!(self.pending.front().map(|it| it.ticket), Some(ticket));
                 let Some(Pending { append, .. }) = self.pending.pop_front() else { return };
                 let message = (!duplicate).then(|| append.draft.at(position));
                 if let Some(message) = &message {
@@ -84,11 +84,13 @@ impl Tiered {
     }
 
     fn kept_before(&self, append: &Append) -> Kept {
-        if self.journal.holds(append) { Kept::Journal } else { Kept::Memory }
+        if self.journal.holds(append) && !self.is_embedded() { Kept::Journal } else { Kept::Memory }
     }
 
     fn note(&mut self, append: &Append, position: Position) -> Kept {
         match self.journal.push(Entry { append: append.clone(), position }) {
+            // Nobody asked for a Redis, so nothing is missing while none is there.
+            Noted::Kept if self.is_embedded() => Kept::Memory,
             Noted::Kept => Kept::Journal,
             Noted::Volatile | Noted::Full => {
                 self.counts.journal_refused += 1;

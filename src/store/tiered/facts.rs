@@ -8,7 +8,7 @@ use crate::hub::Fact;
 use crate::store::Command;
 
 /// Facts handed to Redis between two ticks.
-const FACTS_PER_TICK: usize = 2_000;
+const FACTS_PER_TICK: usize = 500;
 /// Facts that may wait. Those beyond are dropped and counted; what they leave in a key lapses with it.
 const FACTS_MAX: usize = 1_000_000;
 
@@ -64,6 +64,11 @@ impl Tiered {
         let count = self.facts.allowance.min(self.facts.waiting.len());
         self.facts.allowance -= count;
         turn.commands.extend(self.facts.waiting.drain(..count).map(Command::Tell));
+    }
+
+    /// Whether no fact waits for its turn.
+    pub(super) fn facts_are_told(&self) -> bool {
+        self.facts.waiting.is_empty()
     }
 
     /// Keeps of the waiting facts what Redis must hear when it returns.

@@ -33,6 +33,8 @@ pub(super) struct Outage {
     reminder_due: Duration,
     /// Whether the change was written to the log and told to the hub.
     told: bool,
+    /// Whether nobody asked for this Redis: until it first answers, memory is the store.
+    pub(super) quiet: bool,
     replayed: u64,
     refused_before: u64,
     /// The first messages of the journal, on their way to Redis.
@@ -41,8 +43,8 @@ pub(super) struct Outage {
 
 impl Outage {
     /// What is known before the first probe.
-    pub(super) fn at_start() -> Self {
-        Self::new("not reached yet".to_owned(), Duration::ZERO, 0)
+    pub(super) fn at_start(quiet: bool) -> Self {
+        Self { quiet, ..Self::new("not reached yet".to_owned(), Duration::ZERO, 0) }
     }
 
     fn new(reason: String, since: Duration, refused_before: u64) -> Self {
@@ -52,6 +54,7 @@ impl Outage {
             backoff: BACKOFF_MIN,
             reminder_due: since + REMINDER_INTERVAL,
             told: false,
+            quiet: false,
             replayed: 0,
             refused_before,
             replaying: VecDeque::new(),
@@ -76,7 +79,9 @@ impl Tiered {
 
     /// Writes the loss of Redis to the log and tells the hub, once.
     fn tell_outage(&mut self, turn: &mut Turn) {
-        let Some(outage) = self.outage.as_mut().filter(|outage| !outage.told) else { return };
+        let Some(outage) = self.outage.as_mut().filter(|it| !it.told && !it.quiet) else {
+            return;
+        };
         outage.told = true;
         self.counts.outages += 1;
         turn.notices.push(Notice::Degraded { reason: outage.reason.clone() });
@@ -187,7 +192,7 @@ impl Tiered {
         self.probe_due = now.elapsed + PROBE_INTERVAL;
         self.tell_missed(turn);
         turn.inputs.push(Input::TellFacts);
-        if outage.told {
+        if outage.told || outage.quiet {
             turn.notices.push(Notice::Restored {
                 after: now.elapsed.saturating_sub(outage.since),
                 replayed: outage.replayed,

@@ -120,7 +120,16 @@ impl Tiered {
     #[must_use]
     pub fn on_redis(memory: MemoryStore, journal: Journal) -> Self {
         let mut store = Self::new(Home::Redis, memory, journal);
-        store.outage = Some(Outage::at_start());
+        store.outage = Some(Outage::at_start(false));
+        store
+    }
+
+    /// A store in memory that moves to Redis, with what the journal has by then, as soon as one
+    /// answers: for a hub whose operator named no Redis.
+    #[must_use]
+    pub fn on_redis_if_any(memory: MemoryStore, journal: Journal) -> Self {
+        let mut store = Self::on_redis(memory, journal);
+        store.outage = Some(Outage::at_start(true));
         store
     }
 
@@ -185,13 +194,22 @@ impl Tiered {
     /// How the store is.
     #[must_use]
     pub fn health(&self) -> Health {
-        if self.outage.is_none() { Health::Ok } else { Health::Degraded }
+        if self.outage.as_ref().is_none_or(|outage| outage.quiet) {
+            Health::Ok
+        } else {
+            Health::Degraded
+        }
     }
 
-    /// Whether no message is on its way to Redis.
+    /// Whether memory is the store, be it that no Redis has answered yet.
+    fn is_embedded(&self) -> bool {
+        self.home == Home::Memory || self.outage.as_ref().is_some_and(|outage| outage.quiet)
+    }
+
+    /// Whether no message is on its way to Redis, and no fact waits to be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.facts_are_told()
     }
 
     /// What it counted.

@@ -6,18 +6,12 @@ use crate::store::{Command, Fault, Ticket};
 
 impl Tiered {
     pub(super) fn read(&mut self, now: Now, read: Read, turn: &mut Turn) {
-        match self.home {
-            Home::Memory => {
-                let history = self.memory.read(now.wall, &read.conversation, &read.page);
-                turn.inputs.push(Input::Loaded { read, result: Ok(history) });
-            }
-            Home::Redis if self.outage.is_some() => self.read_here(now, read, turn),
-            Home::Redis => {
-                let ticket = self.next_ticket();
-                turn.commands.push(Command::Read { ticket, read: read.clone() });
-                self.reads.insert(ticket, read);
-            }
+        if self.home == Home::Memory || self.outage.is_some() {
+            return self.read_here(now, read, turn);
         }
+        let ticket = self.next_ticket();
+        turn.commands.push(Command::Read { ticket, read: read.clone() });
+        self.reads.insert(ticket, read);
     }
 
     pub(super) fn read_answered(
@@ -47,11 +41,12 @@ impl Tiered {
         }
     }
 
-    /// Serves what the hot window has. Of a conversation that it never saw it can say nothing.
+    /// Serves what memory has. As a hot window it can say nothing of a conversation that it never saw.
     fn read_here(&self, now: Now, read: Read, turn: &mut Turn) {
-        let result = if self.memory.holds(&read.conversation) {
+        let degraded = !self.is_embedded();
+        let result = if !degraded || self.memory.holds(&read.conversation) {
             let history = self.memory.read(now.wall, &read.conversation, &read.page);
-            Ok(History { degraded: true, ..history })
+            Ok(History { degraded, ..history })
         } else {
             Err(StoreError::Unavailable)
         };

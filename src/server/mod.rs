@@ -1,5 +1,7 @@
 //! Wires everything: store, hub, workers, routes; and takes it down in order.
 
+mod storage;
+
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -17,18 +19,21 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::actors::client::{Admission, Client, Inflow};
 use crate::actors::hub::{Drain, HubActor, Inspect, Parts};
+use crate::actors::redis_store::{Running, Settled};
 use crate::actors::socket::{SocketConfig, Workers};
-use crate::config::Config;
+
+use crate::config::{Config, Loaded};
 use crate::http::upgrade::upgrade;
 use crate::http::{Doorkeeper, Gauges, Shared, decide, routes};
 use crate::hub::{HubConfig, SessionId};
 use crate::metrics::Metrics;
-use crate::store::{MemoryStore, Tiered};
+
+use self::storage::Opened;
 
 /// Connections that may wait to be accepted; the kernel may allow fewer (`somaxconn`).
 const BACKLOG: i32 = 4096;
 /// How long what is on its way may take at the end.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Listens on the first address that `HOST` names.
 ///
@@ -61,19 +66,25 @@ pub fn listen(address: &str) -> io::Result<TcpListener> {
 /// # Errors
 /// When the listener cannot be served or the store cannot be opened.
 pub async fn run(
-    config: Config,
+    loaded: Loaded,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let metrics = Metrics::new();
     let draining = Arc::new(AtomicBool::new(false));
+    let node = node_name();
+    let opened = storage::open(&loaded, &node, &metrics).await?;
+    let described = opened.described.clone();
+    let redis = opened.redis.clone();
+    let Loaded { config, .. } = loaded;
     let workers = Workers::new(config.workers, socket_config(&config));
     let inflows: Arc<[Arc<Inflow>]> = (0..config.workers).map(|_| Arc::default()).collect();
-    let hub = start_hub(&config, &workers, &inflows, &metrics);
+    let hub = start_hub(&config, node, opened, &workers, &inflows, &metrics);
 
     let shared = Data::new(Shared {
         hub: hub.clone(),
         metrics: metrics.clone(),
+        redis: redis.as_ref().map(|redis| redis.store.clone()),
         gauges: Gauges::new(workers.clone()),
         draining: Arc::clone(&draining),
     });
@@ -85,6 +96,7 @@ pub async fn run(
         metrics: metrics.clone(),
     });
 
+    let address = listener.local_addr()?;
     let server = {
         let (hub, workers) = (hub.clone(), workers.clone());
         Server::build()
@@ -108,10 +120,14 @@ pub async fn run(
     let handle = server.handle();
     let serving = actix_rt::spawn(server);
 
+    log::info!(
+        "aleatoria {} listens on http://{address}/ (the chat page), storage: {described}",
+        env!("CARGO_PKG_VERSION")
+    );
     stop.await;
     log::info!("stopping: saying goodbye to everybody");
     draining.store(true, Ordering::Relaxed);
-    drain(&hub, &workers).await;
+    drain(&hub, &workers, redis).await;
     handle.stop(true).await;
     serving.await.map_err(io::Error::other)?
 }
@@ -130,27 +146,31 @@ fn socket_config(config: &Config) -> SocketConfig {
 
 fn start_hub(
     config: &Config,
+    node: String,
+    opened: Opened,
     workers: &Workers,
     inflows: &Arc<[Arc<Inflow>]>,
     metrics: &Metrics,
 ) -> Addr<HubActor> {
-    let memory_bytes = usize::try_from(config.memory_bytes_max).unwrap_or(usize::MAX);
-    let memory = MemoryStore::new(config.retention, memory_bytes);
+    let commands = opened.commands();
+    let Opened { store, mailbox, .. } = opened;
     let parts = Parts {
         config: HubConfig {
-            node: node_name(),
+            node,
             limits: config.limits.clone(),
             drain: config.drain,
             seed: rand::random(),
         },
-        store: Tiered::in_memory(memory),
-        commands: None,
+        store,
+        commands,
         workers: workers.clone(),
         inflows: Arc::clone(inflows),
         metrics: metrics.clone(),
     };
     // A thread of its own, so that sockets and Redis never wait for each other.
-    HubActor::start_in_arbiter(&Arbiter::new().handle(), |_| HubActor::new(parts))
+    let hub = HubActor::start_in_arbiter(&Arbiter::new().handle(), |_| HubActor::new(parts));
+    mailbox.tie(&hub);
+    hub
 }
 
 /// A name that no other process has, not even an earlier one on this machine.
@@ -158,7 +178,7 @@ fn node_name() -> String {
     format!("{:08x}", rand::random::<u32>())
 }
 
-async fn drain(hub: &Addr<HubActor>, workers: &Workers) {
+async fn drain(hub: &Addr<HubActor>, workers: &Workers, redis: Option<Running>) {
     let settled = async {
         if hub.send(Drain).await.is_err() {
             return;
@@ -168,11 +188,15 @@ async fn drain(hub: &Addr<HubActor>, workers: &Workers) {
             pause.tick().await;
             let settled = hub.send(Inspect).await.is_ok_and(|status| status.settled);
             if settled && workers.counts().sockets_open() == 0 {
-                return;
+                break;
             }
+        }
+        if let Some(redis) = redis {
+            // An error means that it has stopped: nothing is on its way any more.
+            let _ = redis.store.send(Settled).await;
         }
     };
     if actix_rt::time::timeout(SETTLE_TIMEOUT, settled).await.is_err() {
-        log::warn!("stopping: some clients did not close within {} s", SETTLE_TIMEOUT.as_secs());
+        log::warn!("stopping: not everything was done within {} s", SETTLE_TIMEOUT.as_secs());
     }
 }
