@@ -21,7 +21,7 @@ pub(super) struct Connections {
     generation: Cell<u64>,
 }
 
-/// A connection in use. Dropped without [`Lease::keep`], it is closed: nobody knows what it still
+/// A connection in use. Dropped without [`Connections::keep`], it is closed: nobody knows what it still
 /// has to answer.
 pub(super) struct Lease {
     connection: Option<Connection>,

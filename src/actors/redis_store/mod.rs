@@ -139,6 +139,11 @@ impl RedisStore {
         if std::mem::replace(&mut self.probing, true) {
             return;
         }
+        // Probes take the idle connections in turn: let that of the lane be among them, lest a router
+        // forgets it on a quiet day.
+        if let Some(lease) = self.writes.lease.take() {
+            self.connections.keep(lease);
+        }
         add(&self.counters.probes, 1);
         let (connections, command) = (Rc::clone(&self.connections), self.phrases.probe());
         let generation = connections.generation();
