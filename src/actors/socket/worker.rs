@@ -219,7 +219,7 @@ impl<A: Application> Worker<A> {
             session.touched = true;
             self.touched.push(slot);
         }
-        let over = session.writer.bytes() > self.common.config.queue_bytes_max;
+        let over = session.writer.is_over(self.common.config.queue_bytes_max);
         if over || session.writer.frames() >= FRAMES_PER_WRITE {
             self.write(slot);
         }
@@ -265,7 +265,7 @@ impl<A: Application> Worker<A> {
     fn after_write(&mut self, slot: usize) {
         let session = &mut self.sessions[slot];
         match &mut session.phase {
-            Phase::Open if session.writer.bytes() > self.common.config.queue_bytes_max => {
+            Phase::Open if session.writer.is_over(self.common.config.queue_bytes_max) => {
                 self.overflow(slot);
             }
             Phase::Leaving { .. } if session.writer.bytes() == 0 && session.deaf => {
