@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     match action {
         Action::CheckConfig(loaded) => system.block_on(cli::run_check_config(&loaded)),
         Action::Doctor(loaded) => system.block_on(cli::run_doctor(&loaded)),
+        Action::Bench(options) => cli::run_bench(&options),
         Action::Serve(loaded) => {
             logging::start(&loaded.config.log);
             match system.block_on(serve(*loaded)) {
