@@ -92,7 +92,11 @@ impl RedisServer {
         let url = format!("unix://{}", self.socket().display());
         let client = redis::Client::open(url).expect("a URL of Redis");
         let Ok(mut connection) = client.get_connection() else { return false };
-        redis::cmd("PING").exec(&mut connection).is_ok()
+        match redis::cmd("PING").exec(&mut connection) {
+            Ok(()) => true,
+            // It asks for a password, so it is there.
+            Err(error) => error.code() == Some("NOAUTH"),
+        }
     }
 
     fn log(&self) -> String {
