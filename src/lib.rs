@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Each module uses only what stands to its left. [`config`] and [`metrics`] stand beside them.
-//! [`bench`] is a client of all this and knows nothing of it but the wire.
+//! [`mod@bench`] is a client of all this and knows nothing of it but the wire.
 #![forbid(unsafe_code)]
 
 pub mod actors;
