@@ -3,6 +3,7 @@
 mod abuse;
 mod chat;
 mod client;
+mod document;
 mod lifecycle;
 mod outage;
 mod redis_keys;
