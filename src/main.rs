@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         Ok(action) => action,
         Err(stop) => return stop.report(),
     };
+    // One file per connection. What the hard limit does not allow, `doctor` tells.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let system = actix::System::new();
     match action {
         Action::CheckConfig(loaded) => system.block_on(cli::run_check_config(&loaded)),

@@ -51,6 +51,8 @@ impl Conversations {
 
 pub struct ModelRedis {
     pub mode: Mode,
+    /// What a probe finds.
+    pub latency: Duration,
     pub data: Conversations,
     pub told: usize,
     latched: bool,
@@ -64,6 +66,7 @@ impl ModelRedis {
     pub fn new() -> Self {
         Self {
             mode: Mode::Well,
+            latency: Duration::from_millis(1),
             data: Conversations::default(),
             told: 0,
             latched: false,
@@ -138,7 +141,7 @@ impl ModelRedis {
             Command::Purge(_) => None,
             Command::Probe { .. } => {
                 let forgot = !std::mem::replace(&mut self.marked, true);
-                Some(Answer::Probed(Ok(Probe { latency: Duration::from_millis(1), forgot })))
+                Some(Answer::Probed(Ok(Probe { latency: self.latency, forgot })))
             }
         }
     }

@@ -337,6 +337,48 @@ fn where_no_redis_was_named_memory_is_the_store_until_one_answers() {
 }
 
 #[test]
+fn a_redis_that_comes_and_goes_is_trusted_later_each_time() {
+    let mut rig = Rig::new();
+    rig.notices.clear();
+    let end = rig.now.elapsed + Duration::from_secs(120);
+    while rig.now.elapsed < end {
+        // It answers probes and then leaves the next message without an answer, again and again.
+        rig.redis.mode = Mode::Well;
+        rig.run(Duration::from_millis(500));
+        if rig.store.health() == Health::Ok {
+            rig.redis.mode = Mode::Frozen;
+            rig.append("tea", &format!("m{:?}", rig.now.elapsed));
+            rig.run(DELIVERY_DEADLINE * 2);
+        }
+    }
+    assert!(rig.notices.len() <= 20, "{} lines in two minutes", rig.notices.len());
+    // After a quiet minute it is trusted at once again.
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(120));
+    rig.redis.mode = Mode::Down;
+    rig.run(Duration::from_secs(2));
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(3));
+    assert_eq!(rig.store.health(), Health::Ok);
+}
+
+#[test]
+fn a_redis_that_answers_too_slowly_is_not_well() {
+    let mut rig = Rig::new();
+    rig.redis.mode = Mode::Frozen;
+    rig.append("tea", "m1");
+    rig.run(Duration::from_secs(4));
+    rig.redis.mode = Mode::Well;
+    rig.redis.latency = Duration::from_millis(400);
+    rig.run(Duration::from_secs(10));
+    assert_eq!(rig.store.health(), Health::Degraded);
+    rig.redis.latency = Duration::from_millis(20);
+    rig.run(Duration::from_secs(3));
+    assert_eq!(rig.store.health(), Health::Ok);
+    assert_eq!(rig.healths(), [Health::Degraded, Health::Ok]);
+}
+
+#[test]
 fn the_loss_of_redis_is_noticed_without_traffic() {
     let mut rig = Rig::new();
     rig.redis.mode = Mode::Down;
@@ -443,7 +485,8 @@ fn no_sequence_of_outages_loses_doubles_or_disorders_anything() {
         rig.run(DELIVERY_DEADLINE);
         let delivered = rig.delivered();
         rig.redis.mode = Mode::Well;
-        rig.run(Duration::from_secs(10));
+        // The longest trial after many relapses, and the replay.
+        rig.run(Duration::from_secs(40));
         assert_eq!(rig.delivered(), delivered, "seed {seed}: delivered late");
         for (room, ids) in &sent {
             let of_room: Vec<String> =
