@@ -1,4 +1,4 @@
-//! A Redis that can be well, frozen, down or read-only, with the ordered lane in front of it.
+//! A Redis that can be well, frozen, down, slow or read-only, with the ordered lane in front of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,6 +8,8 @@ use aleatoria::protocol::{MessageId, Position};
 use aleatoria::store::{Answer, Command, Fault, Probe, Ticket};
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long each command takes a slow server.
+pub const SLOW: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -16,6 +18,10 @@ pub enum Mode {
     Frozen,
     /// Refuses at once.
     Down,
+    /// Carries out each command [`SLOW`] after it was sent.
+    Slow,
+    /// Answers reads and refuses writes.
+    ReadOnly,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +57,6 @@ impl Conversations {
 
 pub struct ModelRedis {
     pub mode: Mode,
-    /// What a probe finds.
-    pub latency: Duration,
     pub data: Conversations,
     pub told: usize,
     latched: bool,
@@ -66,7 +70,6 @@ impl ModelRedis {
     pub fn new() -> Self {
         Self {
             mode: Mode::Well,
-            latency: Duration::from_millis(1),
             data: Conversations::default(),
             told: 0,
             latched: false,
@@ -98,16 +101,22 @@ impl ModelRedis {
         }
         for _ in 0..commands_max {
             let Some((sent, command)) = self.waiting.pop_front() else { break };
-            if self.latched && !matches!(command, Command::Probe { resume: true }) {
+            let is_read = matches!(command, Command::Read { .. });
+            if self.latched && !is_read && !matches!(command, Command::Probe { resume: true }) {
                 answers.extend(fault(command, "latched"));
                 continue;
             }
             match self.mode {
-                Mode::Well => {
-                    self.latched = false;
-                    answers.extend(self.carry_out(now, command));
+                Mode::Slow if now.elapsed < sent + SLOW => {
+                    self.waiting.push_front((sent, command));
+                    break;
                 }
-                Mode::Down => {
+                Mode::ReadOnly if is_read => answers.extend(self.carry_out(now, sent, command)),
+                Mode::Well | Mode::Slow => {
+                    self.latched &= is_read;
+                    answers.extend(self.carry_out(now, sent, command));
+                }
+                Mode::Down | Mode::ReadOnly => {
                     self.latched = true;
                     answers.extend(fault(command, "refused"));
                 }
@@ -125,7 +134,7 @@ impl ModelRedis {
         answers
     }
 
-    fn carry_out(&mut self, now: Now, command: Command) -> Option<Answer> {
+    fn carry_out(&mut self, now: Now, sent: Duration, command: Command) -> Option<Answer> {
         match command {
             Command::Append { ticket, append, at } => {
                 let result = Ok(self.data.append(now, &append, at));
@@ -141,7 +150,9 @@ impl ModelRedis {
             Command::Purge(_) => None,
             Command::Probe { .. } => {
                 let forgot = !std::mem::replace(&mut self.marked, true);
-                Some(Answer::Probed(Ok(Probe { latency: self.latency, forgot })))
+                let latency =
+                    if self.mode == Mode::Slow { now.elapsed - sent } else { Duration::ZERO };
+                Some(Answer::Probed(Ok(Probe { latency, forgot })))
             }
         }
     }

@@ -57,7 +57,7 @@ pub(super) struct Outage {
     reason: String,
     since: Duration,
     backoff: Duration,
-    /// How long Redis must be well before the journal is replayed, and since when it is.
+    /// How long Redis must be well before it is trusted, and since when it is.
     trial: Duration,
     well_since: Option<Duration>,
     reminder_due: Duration,
@@ -67,6 +67,9 @@ pub(super) struct Outage {
     pub(super) quiet: bool,
     replayed: u64,
     refused_before: u64,
+    /// How long Redis took for the last probe, if a delivery cannot wait for so long: it works, and
+    /// what is written here goes there, but it is not well.
+    slow: Option<Duration>,
     /// The first messages of the journal, on their way to Redis.
     replaying: VecDeque<Ticket>,
 }
@@ -89,6 +92,7 @@ impl Outage {
             quiet: false,
             replayed: 0,
             refused_before,
+            slow: None,
             replaying: VecDeque::new(),
         }
     }
@@ -149,10 +153,14 @@ impl Tiered {
                     turn.inputs.push(Input::TellFacts);
                 }
             }
-            (Ok(probe), true) if probe.latency >= DELIVERY_DEADLINE => {
-                self.back_off(now, format!("it takes {} ms to answer", probe.latency.as_millis()));
+            (Ok(probe), true) if resumed => {
+                if let Some(outage) = &mut self.outage {
+                    // Where nobody asked for it, its first answer makes it the store.
+                    let is_slow = probe.latency > DELIVERY_DEADLINE && !outage.quiet;
+                    outage.slow = is_slow.then_some(probe.latency);
+                }
+                self.replay(now, turn);
             }
-            (Ok(_), true) if resumed => self.try_out(now, turn),
             // It was sent while all was well and says nothing of the time since.
             (Ok(_), true) => {}
             (Err(Fault::Away(reason) | Fault::Refused(reason)), false) => {
@@ -164,17 +172,6 @@ impl Tiered {
         }
     }
 
-    /// Replays the journal once Redis has been well for as long as its relapses ask for.
-    fn try_out(&mut self, now: Now, turn: &mut Turn) {
-        let Some(outage) = &mut self.outage else { return };
-        let well_since = *outage.well_since.get_or_insert(now.elapsed);
-        let left = (well_since + outage.trial).saturating_sub(now.elapsed);
-        if left.is_zero() {
-            return self.replay(now, turn);
-        }
-        self.probe_due = now.elapsed + left.min(PROBE_INTERVAL);
-    }
-
     fn back_off(&mut self, now: Now, reason: String) {
         let Some(outage) = &mut self.outage else { return };
         outage.reason = reason;
@@ -183,11 +180,11 @@ impl Tiered {
         outage.backoff = (outage.backoff * 2).min(BACKOFF_MAX);
     }
 
-    /// Sends the next messages of the journal to Redis; when none is left, Redis is well again.
+    /// Sends the next messages of the journal to Redis; when none is left, Redis may be well again.
     fn replay(&mut self, now: Now, turn: &mut Turn) {
         let batch: Vec<_> = self.journal.iter().take(REPLAY_BATCH).cloned().collect();
         if batch.is_empty() {
-            return self.restore(now, turn);
+            return self.try_restore(now, turn);
         }
         for entry in batch {
             let ticket = self.next_ticket();
@@ -196,6 +193,21 @@ impl Tiered {
             let outage = self.outage.as_mut().expect("a replay ends an outage");
             outage.replaying.push_back(ticket);
         }
+    }
+
+    /// Ends the outage if Redis is quick enough, and has been for as long as its relapses ask for.
+    fn try_restore(&mut self, now: Now, turn: &mut Turn) {
+        let Some(outage) = &mut self.outage else { return };
+        if let Some(slow) = outage.slow {
+            // Back to it now, and the next message would wait for it in vain again.
+            return self.back_off(now, format!("it answers after {} ms", slow.as_millis()));
+        }
+        let well_since = *outage.well_since.get_or_insert(now.elapsed);
+        let left = (well_since + outage.trial).saturating_sub(now.elapsed);
+        if left.is_zero() {
+            return self.restore(now, turn);
+        }
+        self.probe_due = now.elapsed + left.min(PROBE_INTERVAL);
     }
 
     /// Takes an answer that came during an outage: to a replay, or to what was sent before it.

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use self::facts::Facts;
 use self::health::{Outage, Relapses};
+use self::reads::Asked;
 use super::{Answer, Command, Fault, Journal, MemoryStore, Ticket};
-use crate::hub::{Append, Conversation, Effect, Health, Input, Now, Read};
+use crate::hub::{Append, Conversation, Effect, Health, Input, Now};
 
 /// A message that Redis has not stored by then is delivered without it.
 pub const DELIVERY_DEADLINE: Duration = Duration::from_millis(250);
@@ -107,7 +108,7 @@ pub struct Tiered {
     journal: Journal,
     /// Sent to Redis and not answered, in order; empty while it is away.
     pending: VecDeque<Pending>,
-    reads: BTreeMap<Ticket, Read>,
+    reads: BTreeMap<Ticket, Asked>,
     /// Since when Redis is away, and what is done about it.
     outage: Option<Outage>,
     relapses: Relapses,
@@ -194,6 +195,7 @@ impl Tiered {
     pub fn tick(&mut self, now: Now, turn: &mut Turn) {
         if self.home == Home::Redis {
             self.check_deadline(now, turn);
+            self.check_reads(now, turn);
             self.check_probe(now, turn);
             self.remind(now, turn);
             self.tell_more(turn);
