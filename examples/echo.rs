@@ -13,6 +13,7 @@ use aleatoria::http::upgrade::upgrade;
 use aleatoria::hub::SessionId;
 use bytes::Bytes;
 use clap::Parser;
+use socket2::SockRef;
 
 /// Echoes WebSocket messages.
 #[derive(Parser)]
@@ -79,11 +80,11 @@ async fn main() -> io::Result<()> {
     };
     let workers = Workers::new(arguments.workers, config);
     let listener = TcpListener::bind(("127.0.0.1", arguments.port))?;
+    // The standard library asks for a queue of 128 only.
+    SockRef::from(&listener).listen(4096)?;
     println!("listening on {}", listener.local_addr()?);
-    let (threads, backlog) = (arguments.workers, 4096);
     Server::build()
-        .workers(threads)
-        .backlog(backlog)
+        .workers(arguments.workers)
         .listen("echo", listener, move || {
             let sockets = workers.enter(|_, outbox| {
                 let (batch, weight) = (Vec::new(), 0);

@@ -8,9 +8,11 @@
 //! ```
 //!
 //! Each module uses only what stands to its left. [`config`] and [`metrics`] stand beside them.
+//! [`mod@bench`] is a client of all this and knows nothing of it but the wire.
 #![forbid(unsafe_code)]
 
 pub mod actors;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod http;

@@ -12,10 +12,13 @@ fn main() -> ExitCode {
         Ok(action) => action,
         Err(stop) => return stop.report(),
     };
+    // One file per connection. What the hard limit does not allow, `doctor` tells.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let system = actix::System::new();
     match action {
         Action::CheckConfig(loaded) => system.block_on(cli::run_check_config(&loaded)),
         Action::Doctor(loaded) => system.block_on(cli::run_doctor(&loaded)),
+        Action::Bench(options) => cli::run_bench(&options),
         Action::Serve(loaded) => {
             logging::start(&loaded.config.log);
             match system.block_on(serve(*loaded)) {

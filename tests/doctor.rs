@@ -1,60 +1,14 @@
-//! `check-config` and `doctor` against real servers: each test starts a redis-server of its own on a
-//! socket in its own directory.
+//! `check-config` and `doctor` against real servers.
 
-use std::io::{BufRead, BufReader};
+#[path = "common/redis.rs"]
+mod redis_server;
+
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aleatoria::cli::{Finding, Persistence, ProbeError, Verdict, check_config, examine, probe};
 use aleatoria::config::{Inputs, Loaded, understand};
-
-struct Redis {
-    process: Child,
-    directory: tempfile::TempDir,
-    /// Kept open: the server writes its log into it.
-    _log: BufReader<ChildStdout>,
-}
-
-impl Redis {
-    /// Starts a server and waits until it says that it is ready; `None` where none is installed.
-    fn start(options: &[&str]) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let spawned = Command::new("redis-server")
-            .args(["--port", "0", "--unixsocket", "redis.sock"])
-            .args(options)
-            .current_dir(directory.path())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut process) = spawned else {
-            eprintln!("skipped: there is no redis-server in PATH");
-            return None;
-        };
-        let mut log = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.to_lowercase().contains("ready to accept connections") {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "redis-server did not start");
-        }
-        Some(Self { process, directory, _log: log })
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.directory.path().join("redis.sock")
-    }
-
-    fn url(&self) -> String {
-        format!("unix://{}", self.socket().display())
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
+use redis_server::RedisServer;
 
 fn loaded(pairs: &[(&str, &str)]) -> Loaded {
     let environment =
@@ -73,7 +27,7 @@ fn verdict(findings: &[Finding], check: &str) -> Verdict {
 
 #[test]
 fn a_server_that_keeps_everything_is_found_to_be_well() {
-    let Some(redis) = Redis::start(&["--appendonly", "yes"]) else { return };
+    let redis = RedisServer::start_with(&["--appendonly", "yes"]);
     let loaded = loaded(&[("VALKEY_URL", &redis.url()), ("STORAGE_BACKEND", "redis")]);
     wait(async {
         let facts = probe(&loaded.config.redis).await.unwrap();
@@ -97,7 +51,7 @@ fn a_server_that_keeps_everything_is_found_to_be_well() {
 #[test]
 fn a_server_that_evicts_history_is_a_failure() {
     let options = ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru", "--save", ""];
-    let Some(redis) = Redis::start(&options) else { return };
+    let redis = RedisServer::start_with(&options);
     let loaded = loaded(&[("VALKEY_URL", &redis.url())]);
     wait(async {
         let findings = examine(&loaded).await;
@@ -110,7 +64,7 @@ fn a_server_that_evicts_history_is_a_failure() {
 
 #[test]
 fn a_replica_is_a_failure() {
-    let Some(redis) = Redis::start(&["--replicaof", "127.0.0.1", "1"]) else { return };
+    let redis = RedisServer::start_with(&["--replicaof", "127.0.0.1", "1"]);
     let loaded = loaded(&[("VALKEY_URL", &redis.url())]);
     let findings = wait(examine(&loaded));
     assert_eq!(verdict(&findings, "Redis role"), Verdict::Fail);
@@ -118,9 +72,11 @@ fn a_replica_is_a_failure() {
 
 #[test]
 fn a_wrong_password_is_a_failure_and_is_not_shown() {
-    let Some(redis) = Redis::start(&["--requirepass", "hunter2"]) else { return };
-    let url = |password: &str| format!("{}?pass={password}", redis.url());
-    for (url, let_in) in [(url("hunter2"), true), (url("hunter3"), false), (redis.url(), false)] {
+    let redis = RedisServer::start_with(&["--requirepass", "hunter2"]);
+    let socket = format!("unix://{}", redis.socket().display());
+    let url = |password: &str| format!("{socket}?pass={password}");
+    for (url, let_in) in [(url("hunter2"), true), (url("hunter3"), false), (socket.clone(), false)]
+    {
         let loaded = loaded(&[("VALKEY_URL", &url)]);
         wait(async {
             let found = probe(&loaded.config.redis).await;

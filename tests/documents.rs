@@ -211,7 +211,7 @@ fn check_command(document: &str, command: &str) {
         assert!(!ours || root().join(&path).exists(), "{document}: no {word} in {command:?}");
     }
     if program == "aleatoria" {
-        let commands = ["serve", "check-config", "doctor", "--help", "--version"];
+        let commands = ["serve", "check-config", "doctor", "bench", "--help", "--version"];
         for word in words {
             let name = word.trim_start_matches("--").split('=').next().expect("a first part");
             let flag = VARIABLES.iter().any(|variable| variable.flag() == name);
@@ -231,6 +231,36 @@ fn every_command_names_programs_files_flags_and_variables_that_exist() {
         }
     }
     assert!(count >= 15, "{count} commands");
+}
+
+#[test]
+fn every_bound_of_the_architecture_is_a_variable_or_a_name_in_the_code() {
+    let text = read("docs/ARCHITECTURE.md");
+    let section = text.split("## Back-pressure and bounds").nth(1).expect("the section");
+    let table = section.split("\n## ").next().expect("a first part");
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let bounds = rows
+        .flat_map(|row| row.split(" | ").nth(1))
+        .flat_map(|it| it.split('`').skip(1).step_by(2));
+    let mut code = String::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of the source") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                code += &fs::read_to_string(path).expect("UTF-8");
+            }
+        }
+    }
+    let names: Vec<&str> = bounds.collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let declared =
+            code.contains(&format!("const {name}:")) || code.contains(&format!("pub {name}:"));
+        assert!(declared || Variable::find(name).is_some(), "{name}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand};
 
+use crate::bench;
 use crate::config::{self, Loaded, Shown, Texts, VARIABLES, Variable};
 
 /// What is to be done.
@@ -19,10 +20,12 @@ pub enum Action {
     CheckConfig(Box<Loaded>),
     /// Look for what will go wrong on this machine.
     Doctor(Box<Loaded>),
+    /// Load a hub and measure it.
+    Bench(Box<bench::Options>),
 }
 
 /// The commands; without one it is `serve`.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Name {
     /// Run the hub (default)
     Serve,
@@ -30,6 +33,8 @@ enum Name {
     CheckConfig,
     /// Look for what will go wrong on this machine, each with its remedy; exit code 1 on a failure
     Doctor,
+    /// Load a running hub and measure it: delivery, latency, CPU and memory; exit code 1 on losses
+    Bench(Box<bench::Options>),
 }
 
 /// Why there is nothing to be done: help was asked for, or the command line or the configuration is
@@ -81,6 +86,10 @@ pub fn parse_from(
         None => Name::Serve,
         Some(_) => Name::from_arg_matches(&matches).map_err(|error| stop(&error))?,
     };
+    // A generator needs no sound configuration of a hub.
+    if let Name::Bench(options) = name {
+        return Ok(Action::Bench(options));
+    }
     let loaded = config::load(flags(&matches), directory)
         .map_err(|error| Stop::mistake(error.to_string()))?;
     let loaded = Box::new(loaded);
@@ -88,6 +97,7 @@ pub fn parse_from(
         Name::Serve => Action::Serve(loaded),
         Name::CheckConfig => Action::CheckConfig(loaded),
         Name::Doctor => Action::Doctor(loaded),
+        Name::Bench(_) => unreachable!("returned above"),
     })
 }
 
@@ -180,6 +190,17 @@ mod tests {
         assert!(matches!(run(&["serve"]), Ok(Action::Serve(_))));
         assert!(matches!(run(&["check-config"]), Ok(Action::CheckConfig(_))));
         assert!(matches!(run(&["doctor"]), Ok(Action::Doctor(_))));
+        assert!(matches!(run(&["bench"]), Ok(Action::Bench(_))));
+    }
+
+    #[test]
+    fn a_bench_needs_no_sound_configuration() {
+        let Ok(Action::Bench(options)) = run(&["--port", "x", "bench", "--rooms", "7"]) else {
+            panic!("a bench")
+        };
+        assert_eq!(options.rooms, 7);
+        assert!(mistake(&["bench", "--rooms", "x"]).starts_with("invalid value 'x' for '--rooms"));
+        assert!(mistake(&["bench", "--saturate", "--rate", "1"]).contains("cannot be used with"));
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub(super) fn read(settings: &Settings, warnings: &mut Vec<String>) -> Result<Co
 fn read_limits(settings: &Settings) -> Result<Limits, ConfigError> {
     Ok(Limits {
         frame_bytes_max: unlimited_bytes(settings, "MAX_FRAME_BYTES")?,
+        // Half of the queue, for live traffic goes on while a page is taken.
+        page_bytes_max: unlimited_bytes(settings, "SESSION_QUEUE_BYTES")? / 2,
         rooms_max: unlimited_number(settings, "MAX_ROOMS_PER_SESSION", 1_000_000)?,
         frames_per_second: settings.required("RATE_FRAMES_PER_SEC", number(0..=1_000_000))?,
         frames_burst: settings.required("RATE_BURST", number(1..=1_000_000))?,

@@ -104,6 +104,7 @@ fn values_arrive_where_they_belong() {
         limits,
         Limits {
             frame_bytes_max: 2 << 20,
+            page_bytes_max: 2 << 20,
             rooms_max: 3,
             frames_per_second: 4,
             frames_burst: 5,

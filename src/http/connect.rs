@@ -14,7 +14,7 @@ use super::upgrade::Refusal as Answer;
 use crate::actors::client::{Admission, Full, Hello};
 use crate::config::{Origins, TrustedProxies, client_address};
 use crate::metrics::{Metrics, Refusal};
-use crate::protocol::{Id, RoomId, UserId, Version};
+use crate::protocol::{ErrorCode, Id, RoomId, UserId, Version};
 
 /// Seconds after which a client that found the node full or stopping may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -59,8 +59,13 @@ pub fn decide(
         let message = "this origin is not in ALLOWED_ORIGINS";
         return Err(refuse(Refusal::Origin, StatusCode::FORBIDDEN, "forbidden", message));
     }
-    let asked = Asked::read(head.uri.query().unwrap_or("")).map_err(|(code, message)| {
-        refuse(Refusal::BadRequest, StatusCode::BAD_REQUEST, code, &message)
+    let asked = Asked::read(head.uri.query().unwrap_or("")).map_err(|wrong| {
+        let status = StatusCode::BAD_REQUEST;
+        let answer = refuse(Refusal::BadRequest, status, wrong.code.name(), &wrong.message);
+        match wrong.field {
+            Some(field) => answer.with_field(field),
+            None => answer,
+        }
     })?;
     let permit =
         keeper.admission.admit(address(keeper, head, peer)).map_err(|full| match full {
@@ -103,31 +108,55 @@ fn address(
 }
 
 /// The query of the URL, understood.
+#[derive(Debug)]
 struct Asked {
     user: UserId,
     room: Option<RoomId>,
     version: Version,
 }
 
+/// What is wrong with the query.
+#[derive(Debug)]
+struct Wrong {
+    code: ErrorCode,
+    field: Option<&'static str>,
+    message: String,
+}
+
+impl Wrong {
+    fn invalid(field: &'static str, why: impl std::fmt::Display) -> Self {
+        let message = format!("{field} {why}");
+        Self { code: ErrorCode::InvalidField, field: Some(field), message }
+    }
+
+    fn query(why: impl std::fmt::Display) -> Self {
+        let message = format!("the query {why}");
+        Self { code: ErrorCode::InvalidField, field: None, message }
+    }
+}
+
 impl Asked {
-    fn read(query: &str) -> Result<Self, (&'static str, String)> {
-        let invalid = |field: &str, why: &str| ("invalid_field", format!("{field} {why}"));
+    fn read(query: &str) -> Result<Self, Wrong> {
         // A replacement character would make two broken names the same.
         if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
-            return Err(invalid("the query", "is not UTF-8"));
+            return Err(Wrong::query("is not UTF-8"));
         }
-        let Query(fields) = Query::<Vec<(String, String)>>::from_query(query)
-            .map_err(|error| invalid("the query", &error.to_string()))?;
+        let Query(fields) =
+            Query::<Vec<(String, String)>>::from_query(query).map_err(Wrong::query)?;
         let value =
             |name: &str| fields.iter().find(|field| field.0 == name).map(|field| field.1.as_str());
-        let user = value("userId").ok_or(("missing_field", "userId is missing".to_owned()))?;
-        let user = Id::new(user).map_err(|why| invalid("userId", &why.to_string()))?;
+        let user = value("userId").ok_or_else(|| Wrong {
+            code: ErrorCode::MissingField,
+            field: Some("userId"),
+            message: "userId is missing".to_owned(),
+        })?;
+        let user = Id::new(user).map_err(|why| Wrong::invalid("userId", why))?;
         let room = value("room").map(Id::new).transpose();
-        let room = room.map_err(|why| invalid("room", &why.to_string()))?;
+        let room = room.map_err(|why| Wrong::invalid("room", why))?;
         let version = match value("v") {
             None | Some("1") => Version::V1,
             Some("2") => Version::V2,
-            Some(_) => return Err(invalid("v", "must be 1 or 2")),
+            Some(_) => return Err(Wrong::invalid("v", "must be 1 or 2")),
         };
         Ok(Self { user, room, version })
     }
@@ -137,8 +166,9 @@ impl Asked {
 mod tests {
     use super::*;
 
-    fn refused(query: &str) -> &'static str {
-        Asked::read(query).err().expect("refused").0
+    fn refused(query: &str) -> (&'static str, Option<&'static str>) {
+        let wrong = Asked::read(query).expect_err("refused");
+        (wrong.code.name(), wrong.field)
     }
 
     #[test]
@@ -146,16 +176,16 @@ mod tests {
         let asked = Asked::read("userId=ana%20b%C3%A9&room=tea+time&v=2&token=x").unwrap();
         assert_eq!((asked.user.as_str(), asked.version), ("ana bé", Version::V2));
         assert_eq!(asked.room.unwrap().as_str(), "tea time");
-        assert_eq!(refused(""), "missing_field");
-        for query in [
-            "userId=",
-            "userId=%20ana",
-            "userId=a%0Ab",
-            "userId=%ff",
-            "userId=a&room=",
-            "userId=a&v=3",
+        assert_eq!(refused(""), ("missing_field", Some("userId")));
+        for (query, field) in [
+            ("userId=", Some("userId")),
+            ("userId=%20ana", Some("userId")),
+            ("userId=a%0Ab", Some("userId")),
+            ("userId=a&room=", Some("room")),
+            ("userId=a&v=3", Some("v")),
+            ("userId=%ff", None),
         ] {
-            assert_eq!(refused(query), "invalid_field", "{query}");
+            assert_eq!(refused(query), ("invalid_field", field), "{query}");
         }
     }
 

@@ -41,7 +41,7 @@ impl Hub {
     ) {
         let Some(session) = self.sessions.get(&read.origin.session) else { return };
         let history = match (result, session.version) {
-            (Ok(history), _) => history,
+            (Ok(history), _) => shorten(history, self.config.limits.page_bytes_max),
             // A v1 client knows no such error.
             (Err(StoreError::Unavailable), Version::V1) => History::default(),
             (Err(StoreError::Unavailable), Version::V2) => {
@@ -75,6 +75,21 @@ impl Hub {
         };
         out.push(Effect::Send { to: Audience::One(read.origin.session), frame });
     }
+}
+
+/// Leaves the newest messages that fit; the others are on the next page.
+fn shorten(mut history: History, bytes_max: usize) -> History {
+    let mut bytes = 0;
+    let fitting = history.messages.iter().rev().take_while(|message| {
+        bytes += message.json.len();
+        bytes <= bytes_max
+    });
+    let kept = fitting.count().max(1);
+    if kept < history.messages.len() {
+        history.messages.drain(..history.messages.len() - kept);
+        history.more = true;
+    }
+    history
 }
 
 /// The end of the payload: what v2 says beyond v1.

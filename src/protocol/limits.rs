@@ -18,6 +18,9 @@ pub const CANDIDATE_BYTES_MAX: usize = 4 * 1024;
 pub struct Limits {
     /// Longest message from a client, in bytes (`MAX_FRAME_BYTES`).
     pub frame_bytes_max: usize,
+    /// Bytes of messages in one page of history, so that a page fits into the queue of its reader;
+    /// a single message is never too large for it.
+    pub page_bytes_max: usize,
     /// Rooms one session may be in (`MAX_ROOMS_PER_SESSION`).
     pub rooms_max: usize,
     /// Frames per second that one session may send on average (`RATE_FRAMES_PER_SEC`); 0: no limit.
@@ -32,6 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             frame_bytes_max: 1024 * 1024,
+            page_bytes_max: 512 * 1024,
             rooms_max: 128,
             frames_per_second: 50,
             frames_burst: 100,

@@ -87,9 +87,16 @@ impl RedisServer {
         false
     }
 
+    /// Asks over the socket, which is made after the port: on the port another server may answer.
     fn answers(&self) -> bool {
-        let Ok(mut connection) = self.client().get_connection() else { return false };
-        redis::cmd("PING").exec(&mut connection).is_ok()
+        let url = format!("unix://{}", self.socket().display());
+        let client = redis::Client::open(url).expect("a URL of Redis");
+        let Ok(mut connection) = client.get_connection() else { return false };
+        match redis::cmd("PING").exec(&mut connection) {
+            Ok(()) => true,
+            // It asks for a password, so it is there.
+            Err(error) => error.code() == Some("NOAUTH"),
+        }
     }
 
     fn log(&self) -> String {

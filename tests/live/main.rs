@@ -4,6 +4,7 @@ mod abuse;
 mod chat;
 mod client;
 mod degradation;
+mod document;
 mod lifecycle;
 mod operators;
 mod outage;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use aleatoria::hub::SessionId;
-use aleatoria::protocol::{CloseCode, ErrorCode, FrameKind, Version};
+use aleatoria::protocol::{CloseCode, ErrorCode, FrameKind, Limits, Version};
 
 use crate::world::World;
 
@@ -20,7 +20,7 @@ fn path() -> std::path::PathBuf {
 
 /// Plays the lines of one dialogue and writes it with what was really received.
 fn play(dialogue: &str) -> String {
-    let mut world = World::new();
+    let mut world = World::with(Limits::default());
     let mut sessions: BTreeMap<&str, SessionId> = BTreeMap::new();
     let mut written = String::new();
     for line in dialogue.lines().filter(|line| !line.contains(" < ")) {

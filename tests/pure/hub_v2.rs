@@ -69,6 +69,34 @@ fn a_page_says_whether_there_is_more_and_a_ref_comes_back() {
 }
 
 #[test]
+fn a_page_holds_as_many_bytes_as_it_may_and_one_message_of_any_size() {
+    let message = 100 + "x".len();
+    let limits = Limits { page_bytes_max: 600, frames_per_second: 0, ..Limits::default() };
+    let mut world = World::with(limits);
+    let ana = world.connect_to("ana", Version::V2, Some("tea"));
+    for number in 0..9 {
+        world.say(ana, &chat("tea", &format!("m{number}")));
+    }
+    world.clear();
+    world.say(ana, r#"{"type":"get_recent_messages","room":"tea"}"#);
+    let page = world.assert_push(ana, "recent_messages")["payload"].clone();
+    let messages = page["messages"].as_array().unwrap();
+    assert_eq!(messages[0]["messageId"], "m8", "the newest ones are left");
+    assert!((2..600 / message).contains(&messages.len()), "{}", messages.len());
+    assert_eq!(page["hasMore"], true);
+    let large = "x".repeat(2_000);
+    world.say(
+        ana,
+        &json!({"type": "chat_message", "room": "tea", "payload": {"content": large}}).to_string(),
+    );
+    world.clear();
+    world.say(ana, r#"{"type":"get_recent_messages","room":"tea"}"#);
+    let page = world.assert_push(ana, "recent_messages")["payload"].clone();
+    assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(page["hasMore"], true);
+}
+
+#[test]
 fn availability_and_ping_are_answered() {
     let mut world = World::new();
     let ana = world.connect("ana", Version::V2);

@@ -85,6 +85,11 @@ impl ModelRedis {
 
     /// Answers what can be answered now, in order.
     pub fn answers(&mut self, now: Now) -> Vec<Answer> {
+        self.some_answers(now, usize::MAX)
+    }
+
+    /// Answers at most so many commands, in order.
+    pub fn some_answers(&mut self, now: Now, commands_max: usize) -> Vec<Answer> {
         let mut answers = Vec::new();
         if self.mode == Mode::Well {
             // What a frozen server had in its buffers comes first.
@@ -94,7 +99,8 @@ impl ModelRedis {
                 }
             }
         }
-        while let Some((sent, command)) = self.waiting.pop_front() {
+        for _ in 0..commands_max {
+            let Some((sent, command)) = self.waiting.pop_front() else { break };
             let is_read = matches!(command, Command::Read { .. });
             if self.latched && !is_read && !matches!(command, Command::Probe { resume: true }) {
                 answers.extend(fault(command, "latched"));

@@ -28,6 +28,16 @@ fn the_application_is_told_of_a_session_from_its_first_word_to_its_last() {
 }
 
 #[test]
+fn a_client_that_closes_with_a_code_of_ours_has_not_overflowed() {
+    let server = Server::start();
+    let (mut client, session) = server.join("ana");
+    client.send(&masked(0x88, &4001_u16.to_be_bytes()));
+    assert_eq!(client.receive(), Frame::Close(Some(4001), String::new()));
+    assert_eq!(server.ends(), [Told::Closed(session)]);
+    assert_eq!(server.workers.counts().overflows, 0);
+}
+
+#[test]
 fn a_client_that_closes_one_side_only_is_gone() {
     let server = Server::start();
     let (mut client, session) = server.join("ana");

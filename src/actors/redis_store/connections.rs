@@ -5,13 +5,14 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
-use redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisError, ServerErrorKind, Value};
 
 use super::RedisSettings;
 use crate::store::Fault;
-use crate::store::redis::{Script, connection_fault};
+use crate::store::redis::{Script, connection_fault, server_fault};
+
+/// One connection is kept for writes; reads and probes need another.
+const POOL_MIN: usize = 2;
 
 pub(super) struct Connections {
     pool: Pool,
@@ -20,7 +21,7 @@ pub(super) struct Connections {
     generation: Cell<u64>,
 }
 
-/// A connection in use. Dropped without [`Lease::keep`], it is closed: nobody knows what it still
+/// A connection in use. Dropped without [`Connections::keep`], it is closed: nobody knows what it still
 /// has to answer.
 pub(super) struct Lease {
     connection: Option<Connection>,
@@ -34,7 +35,7 @@ impl Connections {
             .set_response_timeout(Some(settings.command_timeout));
         let manager = Manager::new_with_config(settings.connection_info(), timeouts)?;
         let pool = Pool::builder(manager)
-            .max_size(settings.pool_size.max(2))
+            .max_size(settings.pool_size.max(POOL_MIN))
             .wait_timeout(Some(settings.dial_timeout))
             .create_timeout(Some(settings.dial_timeout))
             .recycle_timeout(Some(settings.command_timeout))
@@ -100,7 +101,23 @@ impl Lease {
     /// did not know are then sent again, so that their order stays; each of them changes nothing
     /// the second time.
     pub(super) async fn ask(&mut self, commands: Vec<Cmd>) -> Result<Vec<Value>, Fault> {
-        self.try_ask(commands).await.map_err(|error| connection_fault(&error))
+        let pipeline = together(commands);
+        let mut answers = self.send(&pipeline).await?;
+        if let Some(first) = answers.iter().position(is_unknown_script) {
+            for answer in self.send(&together(Script::ALL.map(Script::load))).await? {
+                if let Value::ServerError(error) = answer {
+                    let (Fault::Away(why) | Fault::Refused(why)) = server_fault(&error);
+                    return Err(Fault::Away(format!("it does not take the scripts: {why}")));
+                }
+            }
+            let again = together(pipeline.cmd_iter().skip(first).cloned());
+            for (answer, again) in answers[first..].iter_mut().zip(self.send(&again).await?) {
+                if is_unknown_script(answer) {
+                    *answer = again;
+                }
+            }
+        }
+        Ok(answers)
     }
 
     /// Sends one command.
@@ -109,24 +126,9 @@ impl Lease {
         answers.into_iter().next().ok_or_else(|| Fault::Away("no answer came".to_owned()))
     }
 
-    async fn try_ask(&mut self, commands: Vec<Cmd>) -> RedisResult<Vec<Value>> {
-        let expected = commands.len();
+    async fn send(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, Fault> {
         let connection = self.connection.as_mut().expect("a lease in use has its connection");
-        let pipeline = together(commands);
-        let mut answers: Vec<Value> = pipeline.query_async(connection).await?;
-        if let Some(first) = answers.iter().position(is_unknown_script) {
-            let scripts = together(Script::ALL.map(Script::load));
-            scripts.exec_async(connection).await?;
-            let again = together(pipeline.cmd_iter().skip(first).cloned());
-            let again: Vec<Value> = again.query_async(connection).await?;
-            for (answer, again) in answers[first..].iter_mut().zip(again) {
-                if is_unknown_script(answer) {
-                    *answer = again;
-                }
-            }
-        }
-        debug_assert_eq!(answers.len(), expected);
-        Ok(answers)
+        pipeline.query_async(connection).await.map_err(|error| connection_fault(&error))
     }
 }
 

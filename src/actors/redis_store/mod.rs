@@ -89,7 +89,8 @@ impl RedisStore {
         let store = Self::start_in_arbiter(&Arbiter::new().handle(), move |_| {
             let keys = Keys::new(&settings.prefix);
             let RedisSettings { node, retention, claim_expiry, .. } = &settings;
-            let reads_at_once = settings.pool_size.max(2) - 1;
+            // One connection is for writes and one for probes, as far as there are so many.
+            let reads_at_once = settings.pool_size.saturating_sub(2).max(1);
             Self {
                 connections: Rc::new(connections),
                 phrases: Phrases::new(keys, node, *retention, *claim_expiry),
@@ -137,6 +138,11 @@ impl RedisStore {
         // One at a time: a second one would learn nothing else.
         if std::mem::replace(&mut self.probing, true) {
             return;
+        }
+        // Probes take the idle connections in turn: let that of the lane be among them, lest a router
+        // forgets it on a quiet day.
+        if let Some(lease) = self.writes.lease.take() {
+            self.connections.keep(lease);
         }
         add(&self.counters.probes, 1);
         let (connections, command) = (Rc::clone(&self.connections), self.phrases.probe());

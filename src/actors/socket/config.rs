@@ -9,7 +9,7 @@ use crate::hub::SessionId;
 pub struct SocketConfig {
     /// Longest message from a client, in bytes (`MAX_FRAME_BYTES`).
     pub frame_bytes_max: usize,
-    /// Bytes that may wait for one socket (`SESSION_QUEUE_BYTES`).
+    /// Bytes that may wait for one socket (`SESSION_QUEUE_BYTES`), but for one frame alone.
     pub queue_bytes_max: usize,
     /// Sockets of one worker, refused handshakes included; at most [`SessionId::SLOTS_MAX`].
     pub sockets_max: usize,

@@ -137,6 +137,13 @@ impl Writer {
         self.queue.as_ref().map_or(0, |queue| queue.frames())
     }
 
+    /// Whether more waits than may. One frame alone never is too much, however large: the limit is
+    /// for what piles up behind it.
+    #[must_use]
+    pub fn is_over(&self, bytes_max: usize) -> bool {
+        self.bytes() > bytes_max && self.frames() > 1
+    }
+
     /// Whether the session's task is to go on writing.
     #[must_use]
     pub fn is_blocked(&self) -> bool {

@@ -201,6 +201,9 @@ impl<A: Application> Inner<A> {
         self.worker.common.outbox.register(context);
         self.worker.tick();
         self.worker.flush();
+        // While some are left from the last turn the outbox is not looked at, and the wake-up for
+        // what came into it in the meantime is used up by this very turn.
+        let came_unseen = !self.deliveries.is_empty();
         self.take_deliveries();
         let (mut receivers, mut weight) = (0, 0);
         while receivers < RECEIVERS_PER_TURN
@@ -218,7 +221,7 @@ impl<A: Application> Inner<A> {
         }
         self.worker.flush();
         self.worker.release();
-        if !self.deliveries.is_empty() {
+        if came_unseen || !self.deliveries.is_empty() {
             after_the_others(context);
         }
         Poll::Pending
@@ -242,4 +245,48 @@ fn after_the_others(context: &mut Context<'_>) {
 
 fn read_buffer() -> Box<[u8]> {
     vec![0; READ_BYTES_PER_TURN].into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Receivers, Workers};
+    use super::*;
+
+    struct Nobody;
+
+    impl Application for Nobody {
+        type Hello = ();
+        fn opened(&mut self, _: SessionId, (): ()) {}
+        fn text(&mut self, _: SessionId, _: &str) {}
+        fn binary(&mut self, _: SessionId, _: &[u8]) {}
+        fn overflowed(&mut self, _: SessionId) {}
+        fn closed(&mut self, _: SessionId) {}
+        fn flush(&mut self) {}
+    }
+
+    fn batch(count: usize) -> Vec<Delivery> {
+        let to = Receivers::One(SessionId::new(0, 0, 0));
+        vec![Delivery::Send { to, frame: Bytes::from_static(b"x") }; count]
+    }
+
+    #[test]
+    fn what_comes_while_a_large_batch_is_done_is_done_too() {
+        actix_rt::System::new().block_on(async {
+            let workers = Workers::new(1, SocketConfig::default());
+            let _sockets = workers.enter(|_, _| Nobody);
+            let outbox = &workers.outboxes()[0];
+            outbox.deliver(&mut batch(RECEIVERS_PER_TURN + 1));
+            let all = outbox.backlog();
+            // The first turn does what one turn may do.
+            while outbox.backlog() == all {
+                tokio::task::yield_now().await;
+            }
+            assert_ne!(outbox.backlog(), 0, "one is left");
+            outbox.deliver(&mut batch(1));
+            let done = outbox.backlog_below(1);
+            tokio::time::timeout(Duration::from_secs(10), done).await.expect("all is done");
+        });
+    }
 }

@@ -1,7 +1,6 @@
-//! All sessions of one worker thread, and what can happen to them.
-//!
-//! A session leaves [`Phase::Open`] in exactly two places, [`Worker::close`] and [`Worker::end`];
-//! these tell the application, so that it hears of each end exactly once.
+//! All sessions of one worker thread, and what can happen to them; how they end is in `ending`.
+
+mod ending;
 
 use std::io;
 use std::mem;
@@ -15,8 +14,8 @@ use slab::Slab;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use self::ending::{Farewell, Then};
 use super::clock::Clock;
-use super::closing;
 use super::liveness::{Pulse, Verdict};
 use super::outbox::{Delivery, Outbox, Receivers};
 use super::queue::FRAMES_PER_WRITE;
@@ -201,10 +200,8 @@ impl<A: Application> Worker<A> {
                 if let Some(open) = open {
                     // Of one that is deaf the close has come already.
                     let then = if open.deaf { Then::Leave } else { Then::AwaitTheirs };
-                    self.close(
-                        session.slot(),
-                        Farewell { code: Some(code), reason: &reason, then },
-                    );
+                    let farewell = Farewell { code: Some(code), reason: &reason, then };
+                    self.close(session.slot(), farewell);
                 }
                 1
             }
@@ -222,7 +219,7 @@ impl<A: Application> Worker<A> {
             session.touched = true;
             self.touched.push(slot);
         }
-        let over = session.writer.bytes() > self.common.config.queue_bytes_max;
+        let over = session.writer.is_over(self.common.config.queue_bytes_max);
         if over || session.writer.frames() >= FRAMES_PER_WRITE {
             self.write(slot);
         }
@@ -268,7 +265,7 @@ impl<A: Application> Worker<A> {
     fn after_write(&mut self, slot: usize) {
         let session = &mut self.sessions[slot];
         match &mut session.phase {
-            Phase::Open if session.writer.bytes() > self.common.config.queue_bytes_max => {
+            Phase::Open if session.writer.is_over(self.common.config.queue_bytes_max) => {
                 self.overflow(slot);
             }
             Phase::Leaving { .. } if session.writer.bytes() == 0 && session.deaf => {
@@ -281,97 +278,6 @@ impl<A: Application> Worker<A> {
             }
             _ => {}
         }
-    }
-
-    /// Ends a session that does not take what it is sent.
-    fn overflow(&mut self, slot: usize) {
-        self.sessions[slot].writer.drop_whole_frames();
-        self.close(slot, Farewell::fail(CloseCode::SlowConsumer));
-    }
-
-    /// Stops reading from a session, and closes it at the end of the turn: what the application
-    /// answers at once to the messages before goes out before the close.
-    fn part(&mut self, slot: usize, farewell: Farewell<'static>) {
-        let session = &mut self.sessions[slot];
-        session.deaf = true;
-        self.parting.push((session.id, farewell));
-        self.gather();
-    }
-
-    /// Closes those that are to be parted with.
-    pub(super) fn part_now(&mut self) {
-        for (id, farewell) in mem::take(&mut self.parting) {
-            if self.get(id).is_some_and(|session| session.phase == Phase::Open) {
-                self.close(id.slot(), farewell);
-            }
-        }
-    }
-
-    /// Sends a close to an open session, after which the application knows it no more.
-    fn close(&mut self, slot: usize, farewell: Farewell<'_>) {
-        let session = &mut self.sessions[slot];
-        debug_assert_eq!(session.phase, Phase::Open);
-        let frame = closing::encode(farewell.code, farewell.reason);
-        session.writer.push(frame, &mut self.common);
-        let since = self.common.now;
-        session.phase = match farewell.then {
-            Then::AwaitTheirs => Phase::Closing { since },
-            Then::Leave => Phase::Leaving { since, shut: false },
-        };
-        if farewell.then == Then::Leave {
-            session.reader = Reader::default();
-        }
-        session.deaf = false;
-        // It may have waited for this, or for the application.
-        session.wake();
-        let id = session.id;
-        let overflowed = farewell.code == Some(CloseCode::SlowConsumer.number());
-        self.common.counters().closed_with(farewell.code);
-        self.common.counters().overflows(overflowed.into());
-        self.tell_end(id, overflowed);
-        self.write(slot);
-    }
-
-    /// The client has closed its side. What waits for it is still written if the end has begun.
-    pub(super) fn end_of_input(&mut self, slot: usize) {
-        let session = &mut self.sessions[slot];
-        if session.phase == Phase::Open || session.writer.bytes() == 0 {
-            self.end(slot);
-        } else {
-            session.deaf = true;
-            self.leave(slot);
-        }
-    }
-
-    /// The client's close has come, or what it sends can no longer be read.
-    fn leave(&mut self, slot: usize) {
-        let session = &mut self.sessions[slot];
-        if let Phase::Closing { since } = session.phase {
-            session.phase = Phase::Leaving { since, shut: false };
-            session.reader = Reader::default();
-            self.write(slot);
-        }
-    }
-
-    /// Closes a socket, whatever its state.
-    pub(super) fn end(&mut self, slot: usize) {
-        let session = self.sessions.remove(slot);
-        if session.phase == Phase::Open {
-            self.common.counters().closed_with(None);
-            self.tell_end(session.id, false);
-        }
-        self.common.counters().sockets_closed(1);
-        session.wake();
-    }
-
-    fn tell_end(&mut self, id: SessionId, overflowed: bool) {
-        self.common.counters().sessions_closed(1);
-        if overflowed {
-            self.application.overflowed(id);
-        } else {
-            self.application.closed(id);
-        }
-        self.gather();
     }
 
     /// Looks at the time of all sessions.
@@ -440,43 +346,6 @@ impl<A: Application> Worker<A> {
         if mem::take(&mut self.gathered) {
             self.application.flush();
         }
-    }
-}
-
-impl<A: Application> Drop for Worker<A> {
-    fn drop(&mut self) {
-        for session in self.sessions.drain() {
-            if session.phase == Phase::Open {
-                self.common.counters().sessions_closed(1);
-                self.application.closed(session.id);
-            }
-            self.common.counters().sockets_closed(1);
-        }
-        self.application.flush();
-        self.common.outbox.leave();
-    }
-}
-
-/// How the server takes leave of a client.
-struct Farewell<'a> {
-    code: Option<u16>,
-    reason: &'a str,
-    then: Then,
-}
-
-/// What comes after a close frame was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    /// The client's close frame.
-    AwaitTheirs,
-    /// The end.
-    Leave,
-}
-
-impl Farewell<'_> {
-    /// For a client that did something wrong.
-    fn fail(code: CloseCode) -> Self {
-        Self { code: Some(code.number()), reason: code.reason(), then: Then::Leave }
     }
 }
 

@@ -119,11 +119,14 @@ fn bounds(config: &Config) -> Finding {
 fn journal(directory: &Path) -> Finding {
     const CHECK: &str = "journal";
     let shown = directory.display();
-    if !directory.is_dir() {
-        let found = format!("JOURNAL_DIR={shown} is not a directory");
-        return Finding::fail(CHECK, found, "make it, owned by the user who runs the hub");
+    // The hub makes what is missing of the path.
+    let there = directory.ancestors().find(|ancestor| ancestor.exists());
+    let there = there.unwrap_or_else(|| Path::new("."));
+    if !there.is_dir() {
+        let found = format!("JOURNAL_DIR={shown}: {} is not a directory", there.display());
+        return Finding::fail(CHECK, found, "name a directory");
     }
-    let path = directory.join(format!(".doctor-{}", std::process::id()));
+    let path = there.join(format!(".doctor-{}", std::process::id()));
     let tried = OpenOptions::new().write(true).create_new(true).open(&path).and_then(|mut file| {
         let written = file.write_all(b"doctor").and_then(|()| file.sync_all());
         fs::remove_file(&path).and(written)
@@ -243,7 +246,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(journal(directory.path()).verdict, Verdict::Ok);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        assert_eq!(journal(&directory.path().join("none")).verdict, Verdict::Fail);
+        assert_eq!(journal(&directory.path().join("made/later")).verdict, Verdict::Ok);
     }
 
     #[cfg(target_os = "linux")]

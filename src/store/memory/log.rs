@@ -8,9 +8,9 @@ use rustc_hash::FxHashMap;
 use crate::hub::{History, Stored};
 use crate::protocol::{MessageId, Page, Position};
 
-/// What a message costs beside its text: its entry, its place in the index, and the header of its
-/// allocation.
-const MESSAGE_OVERHEAD: usize = 128;
+/// What a message costs beside its text: its entry, its place in the index, and what the allocator
+/// adds. Measured with 500,000 messages in 500 conversations.
+const MESSAGE_OVERHEAD: usize = 160;
 
 #[derive(Debug)]
 struct Entry {

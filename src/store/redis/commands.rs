@@ -14,6 +14,8 @@ use crate::store::keys::{ConversationKeys, Keys, connection};
 const PROBE_EXPIRY: Duration = Duration::from_secs(60);
 /// Longer ages mean the same to anybody alive and would not fit into an expiry.
 const AGE_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// Positions are doubles in Redis; beyond this one they are no longer exact.
+const EXACT_MAX: u64 = 1 << 53;
 
 /// Writes the commands of one node.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Commands {
             .arg(&*append.draft.head)
             .arg(&*append.draft.tail);
         if let Some(Position(at)) = at {
-            command.arg(at);
+            command.arg(at.min(EXACT_MAX));
         }
         command
     }

@@ -24,12 +24,42 @@ const REMINDER_INTERVAL: Duration = Duration::from_secs(60);
 /// Journalled messages on their way to Redis at once.
 const REPLAY_BATCH: usize = 256;
 
+/// An outage that begins so soon after the last one is a relapse.
+const RELAPSE_WITHIN: Duration = Duration::from_secs(60);
+/// How long Redis must be well before it is trusted again after the first relapse; doubled with each
+/// further one. A Redis that comes and goes would otherwise fill the log and toss clients about.
+const TRIAL_MIN: Duration = Duration::from_secs(1);
+/// The longest such trial.
+const TRIAL_MAX: Duration = Duration::from_secs(30);
+
+/// How often Redis has relapsed of late.
+#[derive(Debug, Default)]
+pub(super) struct Relapses {
+    count: u32,
+    restored: Option<Duration>,
+}
+
+impl Relapses {
+    /// Counts an outage that begins now and gives the time for which Redis must be well to end it.
+    fn begin(&mut self, now: Duration) -> Duration {
+        let relapsed = self.restored.is_some_and(|restored| now < restored + RELAPSE_WITHIN);
+        self.count = if relapsed { self.count + 1 } else { 0 };
+        match self.count {
+            0 => Duration::ZERO,
+            count => TRIAL_MIN.saturating_mul(1 << (count - 1).min(10)).min(TRIAL_MAX),
+        }
+    }
+}
+
 /// A time without Redis.
 #[derive(Debug)]
 pub(super) struct Outage {
     reason: String,
     since: Duration,
     backoff: Duration,
+    /// How long Redis must be well before it is trusted, and since when it is.
+    trial: Duration,
+    well_since: Option<Duration>,
     reminder_due: Duration,
     /// Whether the change was written to the log and told to the hub.
     told: bool,
@@ -55,6 +85,8 @@ impl Outage {
             reason,
             since,
             backoff: BACKOFF_MIN,
+            trial: Duration::ZERO,
+            well_since: None,
             reminder_due: since + REMINDER_INTERVAL,
             told: false,
             quiet: false,
@@ -73,7 +105,9 @@ impl Tiered {
             outage.reason = reason;
             return;
         }
-        self.outage = Some(Outage::new(reason, now.elapsed, self.counts.journal_refused));
+        let trial = self.relapses.begin(now.elapsed);
+        let outage = Outage::new(reason, now.elapsed, self.counts.journal_refused);
+        self.outage = Some(Outage { trial, ..outage });
         self.probe_due = now.elapsed + jittered(BACKOFF_MIN);
         self.tell_outage(turn);
         self.keep_facts_back();
@@ -141,21 +175,16 @@ impl Tiered {
     fn back_off(&mut self, now: Now, reason: String) {
         let Some(outage) = &mut self.outage else { return };
         outage.reason = reason;
+        outage.well_since = None;
         self.probe_due = now.elapsed + jittered(outage.backoff);
         outage.backoff = (outage.backoff * 2).min(BACKOFF_MAX);
     }
 
-    /// Sends the next messages of the journal to Redis; when none is left, Redis is well again.
+    /// Sends the next messages of the journal to Redis; when none is left, Redis may be well again.
     fn replay(&mut self, now: Now, turn: &mut Turn) {
         let batch: Vec<_> = self.journal.iter().take(REPLAY_BATCH).cloned().collect();
         if batch.is_empty() {
-            return match self.outage.as_ref().and_then(|outage| outage.slow) {
-                // Back to it now, and the next message would wait for it in vain again.
-                Some(slow) => {
-                    self.back_off(now, format!("it answers after {} ms", slow.as_millis()));
-                }
-                None => self.restore(now, turn),
-            };
+            return self.try_restore(now, turn);
         }
         for entry in batch {
             let ticket = self.next_ticket();
@@ -164,6 +193,21 @@ impl Tiered {
             let outage = self.outage.as_mut().expect("a replay ends an outage");
             outage.replaying.push_back(ticket);
         }
+    }
+
+    /// Ends the outage if Redis is quick enough, and has been for as long as its relapses ask for.
+    fn try_restore(&mut self, now: Now, turn: &mut Turn) {
+        let Some(outage) = &mut self.outage else { return };
+        if let Some(slow) = outage.slow {
+            // Back to it now, and the next message would wait for it in vain again.
+            return self.back_off(now, format!("it answers after {} ms", slow.as_millis()));
+        }
+        let well_since = *outage.well_since.get_or_insert(now.elapsed);
+        let left = (well_since + outage.trial).saturating_sub(now.elapsed);
+        if left.is_zero() {
+            return self.restore(now, turn);
+        }
+        self.probe_due = now.elapsed + left.min(PROBE_INTERVAL);
     }
 
     /// Takes an answer that came during an outage: to a replay, or to what was sent before it.
@@ -206,6 +250,7 @@ impl Tiered {
     /// Redis has everything: tell it who is here, and then everybody that it is back.
     fn restore(&mut self, now: Now, turn: &mut Turn) {
         let Some(outage) = self.outage.take() else { return };
+        self.relapses.restored = Some(now.elapsed);
         self.probe_due = now.elapsed + PROBE_INTERVAL;
         self.tell_missed(turn);
         turn.inputs.push(Input::TellFacts);

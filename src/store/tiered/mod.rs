@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use self::facts::Facts;
-use self::health::Outage;
+use self::health::{Outage, Relapses};
 use self::reads::Asked;
 use super::{Answer, Command, Fault, Journal, MemoryStore, Ticket};
 use crate::hub::{Append, Conversation, Effect, Health, Input, Now};
@@ -111,6 +111,7 @@ pub struct Tiered {
     reads: BTreeMap<Ticket, Asked>,
     /// Since when Redis is away, and what is done about it.
     outage: Option<Outage>,
+    relapses: Relapses,
     facts: Facts,
     probe_due: Duration,
     /// Whether a probe is on its way, and if it was to resume.
@@ -150,6 +151,7 @@ impl Tiered {
             pending: VecDeque::new(),
             reads: BTreeMap::new(),
             outage: None,
+            relapses: Relapses::default(),
             facts: Facts::default(),
             probe_due: Duration::ZERO,
             probing: None,

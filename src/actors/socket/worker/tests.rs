@@ -108,6 +108,19 @@ fn a_queue_takes_as_many_bytes_as_it_may_and_not_one_more() {
 }
 
 #[test]
+fn one_frame_of_any_size_is_taken_and_the_next_one_is_too_much() {
+    run(async {
+        let (mut worker, memory) = worker();
+        let (_client, session) = join(&mut worker).await;
+        send(&mut worker, session, Bytes::from(vec![0; 64 << 20]));
+        assert!(queued(&mut worker, session) > QUEUE_BYTES_MAX, "the socket took it all");
+        assert_eq!(memory.ends(), vec![]);
+        send(&mut worker, session, Bytes::from_static(&[0]));
+        assert_eq!(memory.ends(), [Told::Overflowed(session)]);
+    });
+}
+
+#[test]
 fn what_the_socket_takes_does_not_count() {
     run(async {
         let (mut worker, memory) = worker();
