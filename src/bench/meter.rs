@@ -1,27 +1,14 @@
-//! What processes use, as `/proc` tells it.
-
-use std::fs;
+//! What server and generator use during a run.
 
 use serde::Serialize;
 
 use super::BenchError;
-
-/// Ticks a second in `/proc/PID/stat`: `USER_HZ`, 100 on every Linux that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
+use crate::usage::Usage;
 
 /// Looks at the generator and, if it is known, at the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Meter {
     server: Option<u32>,
-}
-
-/// What a process had used at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Usage {
-    user_seconds: f64,
-    system_seconds: f64,
-    /// Resident memory in units of 1024 bytes.
-    pub resident_kb: u64,
 }
 
 /// Both processes at one moment.
@@ -57,15 +44,15 @@ impl Meter {
     /// A meter for the server with this process id.
     pub fn new(server: Option<u32>) -> Result<Self, BenchError> {
         match server {
-            Some(pid) if usage(&pid.to_string()).is_none() => Err(BenchError::NoProcess(pid)),
+            Some(pid) if Usage::of(&pid.to_string()).is_none() => Err(BenchError::NoProcess(pid)),
             server => Ok(Self { server }),
         }
     }
 
     /// Looks at both processes.
     pub fn sample(&self, at: u64) -> Sample {
-        let server = self.server.and_then(|pid| usage(&pid.to_string()));
-        Sample { at, server, own: usage("self") }
+        let server = self.server.and_then(|pid| Usage::of(&pid.to_string()));
+        Sample { at, server, own: Usage::of("self") }
     }
 }
 
@@ -77,8 +64,7 @@ impl Sample {
 
     /// Cores that the generator kept busy since `before`.
     pub fn own_cores_since(&self, before: &Self) -> Option<f64> {
-        let seconds = self.own?.user_seconds + self.own?.system_seconds
-            - (before.own?.user_seconds + before.own?.system_seconds);
+        let seconds = self.own?.cpu_seconds() - before.own?.cpu_seconds();
         Some(seconds / self.seconds_since(before))
     }
 
@@ -98,26 +84,6 @@ impl Sample {
     }
 }
 
-fn usage(process: &str) -> Option<Usage> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    read(&stat, &status)
-}
-
-fn read(stat: &str, status: &str) -> Option<Usage> {
-    // The name of the program stands in parentheses and may hold blanks; utime and stime are the
-    // 12th and 13th fields behind it (proc(5)).
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(Usage {
-        user_seconds: user as f64 / TICKS_PER_SECOND,
-        system_seconds: system as f64 / TICKS_PER_SECOND,
-        resident_kb: line.trim().strip_suffix(" kB")?.parse().ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,15 +91,6 @@ mod tests {
     fn sample(at: u64, user: f64, system: f64) -> Sample {
         let usage = Usage { user_seconds: user, system_seconds: system, resident_kb: 7 };
         Sample { at, server: Some(usage), own: Some(usage) }
-    }
-
-    #[test]
-    fn proc_is_read() {
-        let stat = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20";
-        let usage = read(stat, "Name:\tx\nVmRSS:\t    2048 kB\n").unwrap();
-        let expected = Usage { user_seconds: 2.5, system_seconds: 0.5, resident_kb: 2048 };
-        assert_eq!(usage, expected);
-        assert_eq!(read("12 (a", ""), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, http::StatusCode};
 
 pub use connect::{Doorkeeper, decide};
+pub use metrics::Sources;
 
 use crate::actors::hub::HubActor;
 use crate::actors::redis_store::RedisStore;
@@ -27,13 +28,11 @@ pub struct Shared {
     pub redis: Option<Addr<RedisStore>>,
     /// The counters.
     pub metrics: Metrics,
-    /// What is needed to bring the counters up to date.
-    pub gauges: metrics::Gauges,
+    /// What else is shown with them.
+    pub sources: Sources,
     /// Set when the server begins to stop.
     pub draining: Arc<AtomicBool>,
 }
-
-pub use metrics::Gauges;
 
 /// All routes.
 pub fn routes(shared: Data<Shared>) -> impl FnOnce(&mut ServiceConfig) {

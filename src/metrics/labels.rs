@@ -137,6 +137,21 @@ label_values! {
 const KEPT: [(Kept, &str); 3] =
     [(Kept::Redis, "redis"), (Kept::Memory, "memory"), (Kept::Journal, "journal")];
 
+/// What is counted between the hub and Redis, as the Redis store names it.
+pub const REDIS_EVENTS: [&str; 11] = [
+    "appends",
+    "reads",
+    "facts",
+    "renewals",
+    "purges",
+    "probes",
+    "batches",
+    "away",
+    "refused",
+    "full",
+    "disconnects",
+];
+
 /// All counters with a label.
 #[derive(Debug)]
 pub(super) struct Labelled {
@@ -146,6 +161,7 @@ pub(super) struct Labelled {
     closes: PerValue,
     refusals: PerValue,
     messages: PerValue,
+    redis: PerValue,
 }
 
 impl Labelled {
@@ -166,6 +182,11 @@ impl Labelled {
             closes: PerValue::register(to, "aleatoria_closes_total", codes),
             refusals: PerValue::register(to, "aleatoria_handshakes_refused_total", refusals),
             messages: PerValue::register(to, "aleatoria_messages_total", kept),
+            redis: PerValue::register(
+                to,
+                "aleatoria_redis_events_total",
+                REDIS_EVENTS.map(str::to_owned),
+            ),
         }
     }
 
@@ -192,6 +213,10 @@ impl Labelled {
     pub(super) fn stored(&self, kept: Kept) -> &Counter {
         let at = KEPT.iter().position(|&(value, _)| value == kept);
         self.messages.at(at.expect("KEPT lists all of them"))
+    }
+
+    pub(super) fn redis(&self, event: &str) -> Option<&Counter> {
+        Some(self.redis.at(REDIS_EVENTS.iter().position(|known| *known == event)?))
     }
 }
 

@@ -11,6 +11,7 @@ mod table;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -19,7 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-pub use labels::{Received, Refusal};
+pub use labels::{REDIS_EVENTS, Received, Refusal};
 pub use table::{Kind, Metric, TABLE};
 
 use crate::hub::Kept;
@@ -51,10 +52,26 @@ struct Shared {
 pub struct Instruments {
     /// `aleatoria_connections`.
     pub connections: Gauge,
+    /// `aleatoria_available_users`.
+    pub available_users: Gauge,
     /// `aleatoria_rooms`.
     pub rooms: Gauge,
     /// `aleatoria_deliveries_total`.
     pub deliveries: Counter,
+    /// `aleatoria_messages_replayed_total`.
+    pub messages_replayed: Counter,
+    /// `aleatoria_messages_refused_total`.
+    pub messages_refused: Counter,
+    /// `aleatoria_bytes_received_total`.
+    pub bytes_received: Counter,
+    /// `aleatoria_bytes_sent_total`.
+    pub bytes_sent: Counter,
+    /// `aleatoria_store_outages_total`.
+    pub store_outages: Counter,
+    /// `aleatoria_facts_dropped_total`.
+    pub facts_dropped: Counter,
+    /// `aleatoria_memory_store_evicted_total`.
+    pub memory_store_evicted: Counter,
     /// `aleatoria_queue_overflows_total`.
     pub queue_overflows: Counter,
     /// `aleatoria_rate_limited_total`.
@@ -86,7 +103,15 @@ impl Metrics {
         to.register("aleatoria_store_seconds", store_seconds.clone());
         let instruments = Instruments {
             connections: to.fresh("aleatoria_connections"),
+            available_users: to.fresh("aleatoria_available_users"),
             rooms: to.fresh("aleatoria_rooms"),
+            messages_replayed: to.fresh("aleatoria_messages_replayed_total"),
+            messages_refused: to.fresh("aleatoria_messages_refused_total"),
+            bytes_received: to.fresh("aleatoria_bytes_received_total"),
+            bytes_sent: to.fresh("aleatoria_bytes_sent_total"),
+            store_outages: to.fresh("aleatoria_store_outages_total"),
+            facts_dropped: to.fresh("aleatoria_facts_dropped_total"),
+            memory_store_evicted: to.fresh("aleatoria_memory_store_evicted_total"),
             deliveries: to.fresh("aleatoria_deliveries_total"),
             queue_overflows: to.fresh("aleatoria_queue_overflows_total"),
             rate_limited: to.fresh("aleatoria_rate_limited_total"),
@@ -124,14 +149,16 @@ impl Instruments {
         self.labelled.sent(kind).inc_by(receivers);
     }
 
-    /// So many error frames were sent.
-    pub fn error(&self, code: ErrorCode, count: u64) {
-        self.labelled.error(code).inc_by(count);
+    /// Error frames sent with this code.
+    #[must_use]
+    pub fn errors(&self, code: ErrorCode) -> &Counter {
+        self.labelled.error(code)
     }
 
-    /// The server closed so many connections.
-    pub fn closed(&self, code: CloseCode, count: u64) {
-        self.labelled.closed(code).inc_by(count);
+    /// Connections that the server closed with this code.
+    #[must_use]
+    pub fn closes(&self, code: CloseCode) -> &Counter {
+        self.labelled.closed(code)
     }
 
     /// A connection was refused before the upgrade.
@@ -139,10 +166,22 @@ impl Instruments {
         self.labelled.refused(refusal).inc();
     }
 
-    /// So many messages were accepted and are held.
-    pub fn stored(&self, kept: Kept, count: u64) {
-        self.labelled.stored(kept).inc_by(count);
+    /// Messages accepted and held by this.
+    #[must_use]
+    pub fn messages(&self, kept: Kept) -> &Counter {
+        self.labelled.stored(kept)
     }
+
+    /// What happened between the hub and Redis; `None` for a name that is not in [`REDIS_EVENTS`].
+    #[must_use]
+    pub fn redis(&self, event: &str) -> Option<&Counter> {
+        self.labelled.redis(event)
+    }
+}
+
+/// Makes a counter show a total that is kept elsewhere; the total must never shrink.
+pub fn show_total(counter: &Counter, total: u64) {
+    counter.inner().store(total, Ordering::Relaxed);
 }
 
 impl Deref for Metrics {
@@ -208,10 +247,11 @@ mod tests {
         metrics.deliveries.inc_by(3);
         metrics.received(Received::Chat);
         metrics.sent(FrameKind::ChatMessage, 7);
-        metrics.error(ErrorCode::NotInRoom, 1);
-        metrics.closed(CloseCode::SlowConsumer, 1);
+        metrics.errors(ErrorCode::NotInRoom).inc();
+        metrics.closes(CloseCode::SlowConsumer).inc();
         metrics.refused(Refusal::Origin);
-        metrics.stored(Kept::Journal, 1);
+        show_total(metrics.messages(Kept::Journal), 1);
+        show_total(metrics.redis("full").unwrap(), 5);
         metrics.store_seconds.observe(0.2);
         let text = metrics.encode();
         for (series, expected) in [
@@ -224,6 +264,7 @@ mod tests {
             ("aleatoria_closes_total{code=\"4001\"}", "1"),
             ("aleatoria_handshakes_refused_total{reason=\"origin\"}", "1"),
             ("aleatoria_messages_total{stored=\"journal\"}", "1"),
+            ("aleatoria_redis_events_total{event=\"full\"}", "5"),
             ("aleatoria_store_seconds_bucket{le=\"0.1\"}", "0"),
             ("aleatoria_store_seconds_bucket{le=\"0.25\"}", "1"),
             ("aleatoria_store_seconds_count", "1"),
@@ -237,7 +278,7 @@ mod tests {
     fn the_same_word_names_what_holds_a_message_in_an_ack_and_here() {
         for kept in [Kept::Redis, Kept::Memory, Kept::Journal] {
             let metrics = Metrics::new();
-            metrics.stored(kept, 1);
+            metrics.messages(kept).inc();
             let word = serde_json::to_string(&kept).unwrap();
             let series = format!("aleatoria_messages_total{{stored={word}}}");
             assert_eq!(value(&metrics.encode(), &series), "1");

@@ -9,9 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::registration::Registration;
-
-/// Ticks a second in `/proc/self/stat`: `USER_HZ`, 100 on every Linux that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
+use crate::usage::Usage;
 
 type Seconds = Counter<f64, AtomicU64>;
 
@@ -36,34 +34,16 @@ impl Process {
 
     /// Asks the system.
     pub(super) fn refresh(&self) {
-        if let Some(bytes) = memory() {
-            self.memory.set(bytes);
+        if let Some(usage) = Usage::of("self") {
+            self.memory.set(i64::try_from(usage.resident_kb).unwrap_or(i64::MAX / 1024) * 1024);
+            let grown = usage.cpu_seconds() - self.processor.get();
+            self.processor.inc_by(grown.max(0.0));
         }
         if let Ok(files) = fs::read_dir("/proc/self/fd") {
             // One of them is the listing itself.
             self.files.set(i64::try_from(files.count()).unwrap_or(i64::MAX) - 1);
         }
-        if let Some(seconds) = processor() {
-            self.processor.inc_by((seconds - self.processor.get()).max(0.0));
-        }
     }
-}
-
-fn memory() -> Option<i64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: i64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-fn processor() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program stands in parentheses and may hold blanks; utime and stime are the
-    // 12th and 13th fields behind it (proc(5)).
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u32>);
-    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
-    Some((f64::from(user) + f64::from(system)) / TICKS_PER_SECOND)
 }
 
 #[cfg(all(test, target_os = "linux"))]

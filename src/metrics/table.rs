@@ -41,11 +41,16 @@ macro_rules! table {
 table! {
     Info "aleatoria_build_info" ("version") = "The version that runs";
     Gauge "aleatoria_connections" ("") = "Connections that are open";
+    Gauge "aleatoria_available_users" ("") = "Users who may be drawn for a call";
     Gauge "aleatoria_rooms" ("") = "Rooms with members on this node";
     Counter "aleatoria_frames_received_total" ("type") = "Frames from clients; refused ones as rejected";
     Counter "aleatoria_frames_sent_total" ("type") = "Frames put into queues of sessions, one per receiver";
     Counter "aleatoria_deliveries_total" ("") = "Chat messages put into queues of sessions, one per receiver";
     Counter "aleatoria_messages_total" ("stored") = "Chat messages accepted, by what holds them";
+    Counter "aleatoria_messages_replayed_total" ("") = "Journalled messages that Redis has by now";
+    Counter "aleatoria_messages_refused_total" ("") = "Messages that Redis refused for good, kept in memory only";
+    Counter "aleatoria_bytes_received_total" ("") = "Bytes read from WebSockets";
+    Counter "aleatoria_bytes_sent_total" ("") = "Bytes written to WebSockets";
     Counter "aleatoria_queue_overflows_total" ("") = "Sessions closed because they did not take what they were sent";
     Counter "aleatoria_rate_limited_total" ("") = "Frames dropped because a session sent too many";
     Counter "aleatoria_errors_total" ("code") = "Error frames sent";
@@ -53,11 +58,15 @@ table! {
     Counter "aleatoria_handshakes_refused_total" ("reason") = "Connections refused before the upgrade";
     Gauge "aleatoria_store_up" ("") = "1 while messages are kept as configured, 0 while degraded";
     Histogram "aleatoria_store_seconds" ("") = "Time from a command to the answer of Redis, in seconds";
+    Counter "aleatoria_store_outages_total" ("") = "Changes from well to degraded";
+    Counter "aleatoria_redis_events_total" ("event") = "Commands of each kind sent to Redis, and how they failed";
+    Counter "aleatoria_facts_dropped_total" ("") = "Memberships that found their queue to Redis full";
     Gauge "aleatoria_journal_messages" ("") = "Messages that wait in the journal for Redis";
     Gauge "aleatoria_journal_bytes" ("") = "Bytes of these messages";
     Counter "aleatoria_journal_refused_total" ("") = "Messages that a full journal did not take";
     Gauge "aleatoria_memory_store_messages" ("") = "Messages held by the memory store";
     Gauge "aleatoria_memory_store_bytes" ("") = "Bytes of these messages";
+    Counter "aleatoria_memory_store_evicted_total" ("") = "Messages that left memory early for want of bytes";
     Gauge "process_start_time_seconds" ("") = "When the process began, in seconds since the epoch";
     Gauge "process_resident_memory_bytes" ("") = "Memory in use, in bytes";
     Gauge "process_open_fds" ("") = "Files and sockets that are open";

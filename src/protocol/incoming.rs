@@ -51,26 +51,6 @@ pub enum Command {
     Ping,
 }
 
-impl Command {
-    /// The type of the frame, as it stands on the wire.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Chat { .. } => "chat_message",
-            Self::JoinRoom { .. } => "join_room",
-            Self::LeaveRoom { .. } => "leave_room",
-            Self::GetRooms => "get_rooms",
-            Self::RecentMessages { .. } => "get_recent_messages",
-            Self::DirectMessages { .. } => "get_direct_messages",
-            Self::Available => "user_available_webrtc",
-            Self::Unavailable => "user_unavailable_webrtc",
-            Self::RandomPeer { .. } => "request_random_peer",
-            Self::Signal { signal, .. } => signal.kind().name(),
-            Self::Ping => "ping",
-        }
-    }
-}
-
 /// Whom a chat message is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

@@ -24,7 +24,7 @@ use crate::actors::socket::{SocketConfig, Workers};
 
 use crate::config::{Config, Loaded};
 use crate::http::upgrade::upgrade;
-use crate::http::{Doorkeeper, Gauges, Shared, decide, routes};
+use crate::http::{Doorkeeper, Shared, Sources, decide, routes};
 use crate::hub::{HubConfig, SessionId};
 use crate::metrics::Metrics;
 
@@ -85,7 +85,10 @@ pub async fn run(
         hub: hub.clone(),
         metrics: metrics.clone(),
         redis: redis.as_ref().map(|redis| redis.store.clone()),
-        gauges: Gauges::new(workers.clone()),
+        sources: Sources {
+            workers: workers.clone(),
+            redis: redis.as_ref().map(|redis| Arc::clone(&redis.counters)),
+        },
         draining: Arc::clone(&draining),
     });
     let doorkeeper = Arc::new(Doorkeeper {
