@@ -282,9 +282,9 @@ fn log_notice(notice: &Notice) {
             "store: Redis is back after {:.1} s; {replayed} messages replayed, {refused} kept in memory only",
             after.as_secs_f64()
         ),
-        Notice::MessageRefused { conversation, reason } => {
-            log::warn!("store: Redis refuses a message of {conversation:?} for good: {reason}");
-        }
+        Notice::MessagesRefused { conversation, reason, count } => log::warn!(
+            "store: Redis refuses {count} messages for good, such as one of {conversation}: {reason}"
+        ),
         Notice::Forgotten => log::info!("store: Redis is told who is here"),
     }
 }

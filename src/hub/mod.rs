@@ -15,6 +15,7 @@ mod session_id;
 mod sessions;
 mod signaling;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,8 +123,9 @@ pub struct Counters {
 pub struct Hub {
     config: HubConfig,
     sessions: FxHashMap<SessionId, Session>,
-    users: FxHashMap<UserId, Vec<SessionId>>,
-    rooms: FxHashMap<RoomId, Room>,
+    // Names that clients choose are hashed with a secret, lest they choose them to collide.
+    users: HashMap<UserId, Vec<SessionId>>,
+    rooms: HashMap<RoomId, Room>,
     pool: Pool,
     rng: Rng,
     store: Health,
@@ -140,8 +142,8 @@ impl Hub {
         Self {
             config,
             sessions: FxHashMap::default(),
-            users: FxHashMap::default(),
-            rooms: FxHashMap::default(),
+            users: HashMap::new(),
+            rooms: HashMap::new(),
             pool: Pool::default(),
             rng,
             store: Health::Ok,

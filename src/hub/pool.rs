@@ -1,6 +1,7 @@
 //! The users who may be drawn for a call, and the drawing.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::reply::Asked;
@@ -14,7 +15,7 @@ use crate::protocol::{FrameKind, Outgoing, UserId, system};
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     waiting: Vec<(UserId, SessionId)>,
-    places: FxHashMap<UserId, usize>,
+    places: HashMap<UserId, usize>,
 }
 
 impl Pool {

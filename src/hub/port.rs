@@ -1,5 +1,7 @@
 //! What the hub asks of a store, and what it is told. The stores themselves live in `store`.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::SessionId;
@@ -14,6 +16,15 @@ pub enum Conversation {
     Room(RoomId),
     /// All messages between two users.
     Direct(Pair),
+}
+
+impl fmt::Display for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Room(room) => write!(f, "room {room}"),
+            Self::Direct(Pair { low, high }) => write!(f, "{low} and {high}"),
+        }
+    }
 }
 
 /// Two users (or one, who writes to himself), the same pair whichever is named first.

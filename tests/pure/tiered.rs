@@ -363,8 +363,34 @@ fn a_message_that_redis_will_never_take_does_not_stop_the_others() {
         rig.delivered(),
         [("bad".to_owned(), Kept::Memory), ("good".to_owned(), Kept::Redis)]
     );
-    assert!(matches!(rig.notices.last(), Some(Notice::MessageRefused { .. })));
+    assert!(matches!(rig.notices.last(), Some(Notice::MessagesRefused { count: 1, .. })));
     assert_eq!(rig.healths(), []);
+}
+
+#[test]
+fn refusals_are_written_to_the_log_once_a_minute_with_their_number() {
+    let mut rig = Rig::new();
+    rig.notices.clear();
+    for number in 0..1_000 {
+        let mut turn = Turn::default();
+        let bad = message("tea", &format!("m{number}"));
+        rig.store.perform(rig.now, Effect::Append(bad), &mut turn);
+        let Some(Command::Append { ticket, .. }) = turn.commands.pop() else { panic!() };
+        rig.store.answer(rig.now, refusal(ticket), &mut turn);
+        rig.take(turn);
+        rig.run(Duration::from_millis(100));
+    }
+    let told: Vec<u64> = rig
+        .notices
+        .iter()
+        .map(|notice| match notice {
+            Notice::MessagesRefused { count, .. } => *count,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told.len(), 2, "100 seconds");
+    assert_eq!((told[0], rig.store.counts().refused), (1, 1_000));
+    assert!(told[1] > 500);
 }
 
 #[test]

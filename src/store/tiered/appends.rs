@@ -1,6 +1,6 @@
 //! Messages on their way: to Redis in order, or kept here in order when it does not answer in time.
 
-use super::{Counts, DELIVERY_DEADLINE, Home, Notice, Pending, Tiered, Turn};
+use super::{Counts, DELIVERY_DEADLINE, Home, Pending, Tiered, Turn};
 use crate::hub::{Append, Input, Kept, Now, Placed};
 use crate::protocol::Position;
 use crate::store::{Command, Entry, Fault, Noted, Ticket};
@@ -43,9 +43,7 @@ impl Tiered {
             Err(Fault::Away(reason)) => self.lose_redis(now, reason, turn),
             Err(Fault::Refused(reason)) => {
                 let Some(Pending { append, .. }) = self.pending.pop_front() else { return };
-                self.counts.refused += 1;
-                let conversation = append.conversation.clone();
-                turn.notices.push(Notice::MessageRefused { conversation, reason });
+                self.count_refusal(now, append.conversation.clone(), reason, turn);
                 self.keep_here(now, append, false, turn);
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{DELIVERY_DEADLINE, Notice, Tiered, Turn};
+use super::{DELIVERY_DEADLINE, Notice, REMINDER_INTERVAL, Tiered, Turn};
 use crate::hub::{Health, Input, Now};
 use crate::protocol::Position;
 use crate::store::{Command, Fault, Probe, Ticket};
@@ -19,8 +19,6 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// Longest time between two probes of a Redis that is away.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Time between two reminders in the log.
-const REMINDER_INTERVAL: Duration = Duration::from_secs(60);
 /// Journalled messages on their way to Redis at once.
 const REPLAY_BATCH: usize = 256;
 
@@ -232,10 +230,8 @@ impl Tiered {
             }
             Err(Fault::Refused(reason)) => {
                 outage.replaying.pop_front();
-                self.counts.refused += 1;
                 let entry = self.journal.pop_front().expect("only its messages are replayed");
-                let conversation = entry.append.conversation;
-                turn.notices.push(Notice::MessageRefused { conversation, reason });
+                self.count_refusal(now, entry.append.conversation, reason, turn);
             }
             Err(Fault::Away(reason)) => {
                 outage.replaying.clear();

@@ -22,6 +22,8 @@ use crate::hub::{Append, Conversation, Effect, Health, Input, Now};
 pub const DELIVERY_DEADLINE: Duration = Duration::from_millis(250);
 /// Time between two looks for messages too old to be kept.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
+/// Time between two lines of the log about the same lasting trouble.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(60);
 /// Conversations looked at in one turn while purging.
 const PURGE_BATCH: usize = 64;
 
@@ -45,8 +47,9 @@ pub enum Notice {
     StillDegraded { reason: String, since: Duration, journalled: usize, refused: u64 },
     /// It is back, and all that was journalled is in it.
     Restored { after: Duration, replayed: u64, refused: u64 },
-    /// Redis refuses one message for a reason that will not pass.
-    MessageRefused { conversation: Conversation, reason: String },
+    /// Redis refuses messages for a reason that will not pass, such as this one; at most once a
+    /// minute, with the number of those since the last notice.
+    MessagesRefused { conversation: Conversation, reason: String, count: u64 },
     /// Redis has forgotten what it was told of sessions, and is told again.
     Forgotten,
 }
@@ -120,6 +123,14 @@ pub struct Tiered {
     purging: Vec<Conversation>,
     tickets: u64,
     counts: Counts,
+    refusals: Refusals,
+}
+
+/// Messages that Redis refused for good and that the log has not heard of.
+#[derive(Debug, Default)]
+struct Refusals {
+    untold: u64,
+    quiet_until: Duration,
 }
 
 impl Tiered {
@@ -159,6 +170,7 @@ impl Tiered {
             purging: Vec::new(),
             tickets: 0,
             counts: Counts::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -252,6 +264,23 @@ impl Tiered {
         if self.home == Home::Redis && self.outage.is_none() {
             let batch = self.purging.len().saturating_sub(PURGE_BATCH);
             turn.commands.extend(self.purging.drain(batch..).map(Command::Purge));
+        }
+    }
+
+    /// Counts a message that Redis refused for good.
+    fn count_refusal(
+        &mut self,
+        now: Now,
+        conversation: Conversation,
+        reason: String,
+        turn: &mut Turn,
+    ) {
+        self.counts.refused += 1;
+        self.refusals.untold += 1;
+        if now.elapsed >= self.refusals.quiet_until {
+            self.refusals.quiet_until = now.elapsed + REMINDER_INTERVAL;
+            let count = std::mem::take(&mut self.refusals.untold);
+            turn.notices.push(Notice::MessagesRefused { conversation, reason, count });
         }
     }
 
