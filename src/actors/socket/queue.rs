@@ -89,6 +89,12 @@ impl Queue {
         self.frames.len().min(FRAMES_PER_WRITE)
     }
 
+    /// Appends all that is to be sent to `bytes`.
+    pub fn copy_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.first());
+        self.frames.iter().skip(1).for_each(|frame| bytes.extend_from_slice(frame));
+    }
+
     /// The rest of the first frame.
     #[must_use]
     pub fn first(&self) -> &[u8] {
@@ -152,6 +158,9 @@ mod tests {
         let mut queue = queue(&["abc", "de", "f"]);
         assert_eq!((queue.bytes(), queue.advance(4)), (6, 1));
         assert_eq!(next(&queue), ["e", "f"]);
+        let mut copy = Vec::new();
+        queue.copy_to(&mut copy);
+        assert_eq!(copy, b"ef");
         assert_eq!((queue.bytes(), queue.advance(2)), (2, 2));
         assert!(queue.is_empty() && queue.first().is_empty());
     }

@@ -20,6 +20,10 @@ use crate::hub::SessionId;
 /// Bytes that one socket may take in one turn before others have theirs.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
 
+/// A queue up to this is copied together and sent in one piece: for small frames that is cheaper
+/// than to give the kernel a list of them.
+const COPY_BYTES_MAX: usize = 16 * 1024;
+
 /// What all sessions of a worker share.
 #[derive(Debug)]
 pub struct Common {
@@ -32,6 +36,8 @@ pub struct Common {
     /// Queues that are not in use: an idle session has none.
     #[expect(clippy::vec_box, reason = "sessions hold a pointer, so that idle ones are small")]
     pub spare: Vec<Box<Queue>>,
+    /// Where queues are copied together.
+    pub scratch: Vec<u8>,
 }
 
 /// One connection.
@@ -191,10 +197,11 @@ impl Writer {
     /// must end.
     pub fn write(&mut self, common: &mut Common) -> io::Result<Written> {
         let Some(queue) = &mut self.queue else { return Ok(Written::All) };
-        let counters = common.outbox.counters();
+        let Common { outbox, scratch, now, .. } = common;
+        let counters = outbox.counters();
         let mut budget = WRITE_BYTES_PER_TURN;
         while !queue.is_empty() {
-            match write_once(&self.stream, queue) {
+            match write_once(&self.stream, queue, scratch) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(bytes) => {
                     self.blocked = None;
@@ -202,12 +209,12 @@ impl Writer {
                     counters.frames_out(queue.advance(bytes));
                     budget = budget.saturating_sub(bytes);
                     if budget == 0 && !queue.is_empty() {
-                        self.blocked = Some(common.now);
+                        self.blocked = Some(*now);
                         return Ok(Written::Paused);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.blocked.get_or_insert(common.now);
+                    self.blocked.get_or_insert(*now);
                     return Ok(Written::Blocked);
                 }
                 Err(error) => return Err(error),
@@ -242,9 +249,14 @@ impl Common {
     }
 }
 
-fn write_once(stream: &TcpStream, queue: &Queue) -> io::Result<usize> {
+fn write_once(stream: &TcpStream, queue: &Queue, scratch: &mut Vec<u8>) -> io::Result<usize> {
     if queue.frames() == 1 {
         return stream.try_write(queue.first());
+    }
+    if queue.bytes() <= COPY_BYTES_MAX {
+        scratch.clear();
+        queue.copy_to(scratch);
+        return stream.try_write(scratch);
     }
     let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
     let count = queue.slices(&mut slices);

@@ -53,7 +53,8 @@ impl<A: Application> Worker<A> {
         application: A,
     ) -> Self {
         let clock = Clock::new(config.sweep_interval());
-        let common = Common { config, outbox, now: Duration::ZERO, spare: Vec::new() };
+        let (spare, scratch) = (Vec::new(), Vec::new());
+        let common = Common { config, outbox, now: Duration::ZERO, spare, scratch };
         Self {
             number,
             application,
