@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 
 use super::frame;
 use super::liveness::{Pulse, State};
-use super::outbox::Outbox;
-use super::queue::{FRAMES_PER_WRITE, Queue};
+use super::outbox::{Bundle, Outbox};
+use super::queue::{BUNDLES_PER_WRITE, Queue};
 use super::reader::Reader;
 use super::{Counters, SocketConfig};
 use crate::hub::SessionId;
@@ -137,17 +137,17 @@ impl Writer {
         self.queue.as_ref().map_or(0, |queue| queue.bytes())
     }
 
-    /// Frames that wait.
+    /// Bundles that wait.
     #[must_use]
-    pub fn frames(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.frames())
+    pub fn bundles(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bundles())
     }
 
     /// Whether more waits than may. One frame alone never is too much, however large: the limit is
     /// for what piles up behind it.
     #[must_use]
     pub fn is_over(&self, bytes_max: usize) -> bool {
-        self.bytes() > bytes_max && self.frames() > 1
+        self.bytes() > bytes_max && self.queue.as_ref().is_some_and(|queue| !queue.is_one_frame())
     }
 
     /// Whether the session's task is to go on writing.
@@ -156,10 +156,10 @@ impl Writer {
         self.blocked.is_some()
     }
 
-    /// Queues a frame.
-    pub fn push(&mut self, frame: Bytes, common: &mut Common) {
-        if !frame.is_empty() {
-            self.queue(common).push(frame);
+    /// Queues what is to be sent.
+    pub fn push(&mut self, bundle: Bundle, common: &mut Common) {
+        if !bundle.bytes.is_empty() {
+            self.queue(common).push(bundle);
         }
     }
 
@@ -180,7 +180,7 @@ impl Writer {
         }
         self.queue(common).push_pong(pong);
         // Pings may come by the thousand in one read.
-        if self.frames() >= FRAMES_PER_WRITE { self.write(common).map(drop) } else { Ok(()) }
+        if self.bundles() >= BUNDLES_PER_WRITE { self.write(common).map(drop) } else { Ok(()) }
     }
 
     /// Drops what waits, but for the rest of a frame that is half-sent.
@@ -250,7 +250,7 @@ impl Common {
 }
 
 fn write_once(stream: &TcpStream, queue: &Queue, scratch: &mut Vec<u8>) -> io::Result<usize> {
-    if queue.frames() == 1 {
+    if queue.bundles() == 1 {
         return stream.try_write(queue.first());
     }
     if queue.bytes() <= COPY_BYTES_MAX {
@@ -258,7 +258,7 @@ fn write_once(stream: &TcpStream, queue: &Queue, scratch: &mut Vec<u8>) -> io::R
         queue.copy_to(scratch);
         return stream.try_write(scratch);
     }
-    let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+    let mut slices = [IoSlice::new(&[]); BUNDLES_PER_WRITE];
     let count = queue.slices(&mut slices);
     stream.try_write_vectored(&slices[..count])
 }
