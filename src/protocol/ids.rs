@@ -68,7 +68,7 @@ impl<K> Id<K> {
             return Err(IdError::TooLong);
         }
         // Most ids need no look at their characters.
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()) {
             if text.chars().any(char::is_control) {
                 return Err(IdError::Control);
             }

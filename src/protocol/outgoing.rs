@@ -167,7 +167,7 @@ impl Draft {
         let mut text = Vec::with_capacity(length);
         for (key, id) in fields() {
             text.extend_from_slice(key.as_bytes());
-            serde_json::to_writer(&mut text, id).expect("the buffer takes all");
+            push_id(&mut text, id);
         }
         text.extend_from_slice(TIME_KEY.as_bytes());
         let head = text.len();
@@ -214,6 +214,16 @@ impl Draft {
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
+}
+
+/// Writes an id as JSON. It holds no control characters, so seldom anything that is escaped.
+fn push_id(text: &mut Vec<u8>, id: &str) {
+    if memchr::memchr2(b'"', b'\\', id.as_bytes()).is_some() {
+        return serde_json::to_writer(text, id).expect("the buffer takes all");
+    }
+    text.push(b'"');
+    text.extend_from_slice(id.as_bytes());
+    text.push(b'"');
 }
 
 fn text_of(part: &[u8]) -> &str {
