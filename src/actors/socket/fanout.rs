@@ -100,7 +100,12 @@ impl Fanout {
 impl Parcel {
     /// Whether the frame may go with those that are here. For a single receiver it would be no gain.
     fn takes(&self, to: &Audience, frame: &Bytes) -> bool {
-        let same = matches!((&self.to, to), (Audience::Many(ours), Audience::Many(theirs)) if Arc::ptr_eq(ours, theirs) && ours.len() > 1);
+        let same = match (&self.to, to) {
+            (Audience::Many(ours), Audience::Many(theirs)) => {
+                Arc::ptr_eq(ours, theirs) && ours.len() > 1
+            }
+            _ => false,
+        };
         same && self.first.len().max(self.joined.len()) + frame.len() <= BUNDLE_BYTES_MAX
     }
 
