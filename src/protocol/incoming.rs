@@ -207,7 +207,7 @@ struct PlainChat<'a> {
     reference: Option<Text<'a>>,
 }
 
-/// Reads a chat message in half the time of [`parse_any`], if nothing is wrong with it; it takes
+/// Reads a chat message in fewer passes than [`parse_any`], if nothing is wrong with it; it takes
 /// nothing that [`parse_any`] would not take.
 fn parse_plain_chat(text: &str) -> Option<Request> {
     // Clients write the type first. Those that do not are read with more care and less haste.

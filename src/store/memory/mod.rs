@@ -8,7 +8,7 @@ mod recency;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-// Seeded at random, for clients choose the names; half the time of the standard library's.
+// Seeded at random, for clients choose the names; cheaper than the standard library's.
 use foldhash::{fast, quality};
 use slab::Slab;
 
