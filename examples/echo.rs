@@ -37,7 +37,7 @@ struct Echo {
 
 impl Echo {
     fn send(&mut self, to: SessionId, frame: Bytes) {
-        let delivery = Delivery::Send { to: Receivers::One(to), frame };
+        let delivery = Delivery::Send { to: Receivers::One(to), bundle: frame.into() };
         self.weight += delivery.weight();
         self.batch.push(delivery);
     }

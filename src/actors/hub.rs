@@ -141,7 +141,7 @@ impl HubActor {
                     if frame.kind() == FrameKind::ChatMessage {
                         self.metrics.deliveries.inc_by(receivers);
                     }
-                    self.fanout.send(&to, frame.wire());
+                    self.fanout.send(to, frame.wire());
                 }
                 Some(Effect::Close { session, code, reason }) => {
                     self.fanout.close(session, code.number(), reason);

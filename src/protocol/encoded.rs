@@ -1,6 +1,6 @@
 //! A frame as bytes, made once and shared by all who receive it.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use serde::Serialize;
 
 use super::FrameKind;
@@ -23,27 +23,33 @@ impl Encoded {
         let mut buffer = vec![0; HEADER_BYTES_MAX];
         serde_json::to_writer(&mut buffer, frame)
             .expect("frames have string keys and the buffer takes all");
-        Self::finish(kind, buffer)
+        let (header, length) = text_header(buffer.len() - HEADER_BYTES_MAX);
+        let start = HEADER_BYTES_MAX - length;
+        buffer[start..HEADER_BYTES_MAX].copy_from_slice(&header[..length]);
+        let mut bytes = Bytes::from(buffer);
+        // Not `slice`, which would make the bytes shared and then drop the other share.
+        bytes.advance(start);
+        Self { kind, header: header_bytes(length), bytes }
     }
 
     /// Joins the parts of a JSON text that is already written.
     #[must_use]
     pub fn join(kind: FrameKind, parts: &[&str]) -> Self {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        let mut buffer = Vec::with_capacity(HEADER_BYTES_MAX + length);
-        buffer.resize(HEADER_BYTES_MAX, 0);
-        for part in parts {
-            buffer.extend_from_slice(part.as_bytes());
-        }
-        Self::finish(kind, buffer)
+        Self::concat(kind, parts.iter().map(|part| part.as_bytes()))
     }
 
-    fn finish(kind: FrameKind, mut buffer: Vec<u8>) -> Self {
-        let (header, length) = text_header(buffer.len() - HEADER_BYTES_MAX);
-        let start = HEADER_BYTES_MAX - length;
-        buffer[start..HEADER_BYTES_MAX].copy_from_slice(&header[..length]);
-        let header = u8::try_from(length).expect("a header has at most 10 bytes");
-        Self { kind, header, bytes: Bytes::from(buffer).slice(start..) }
+    /// Joins the parts of a JSON text, which together are UTF-8, in one allocation.
+    pub(super) fn concat<'a>(
+        kind: FrameKind,
+        parts: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>,
+    ) -> Self {
+        let parts = parts.into_iter();
+        let json = parts.clone().map(<[u8]>::len).sum();
+        let (header, length) = text_header(json);
+        let mut buffer = Vec::with_capacity(length + json);
+        buffer.extend_from_slice(&header[..length]);
+        parts.for_each(|part| buffer.extend_from_slice(part));
+        Self { kind, header: header_bytes(length), bytes: Bytes::from(buffer) }
     }
 
     /// The type of the frame.
@@ -70,6 +76,10 @@ impl Encoded {
     pub fn wire(&self) -> &Bytes {
         &self.bytes
     }
+}
+
+fn header_bytes(length: usize) -> u8 {
+    u8::try_from(length).expect("a header has at most 10 bytes")
 }
 
 /// The header of an unmasked, final text frame with `length` bytes, and how many bytes of it count
@@ -113,6 +123,10 @@ mod tests {
             let encoded = Encoded::join(FrameKind::ChatMessage, &[&text]);
             assert_eq!(encoded.json(), text);
             assert_eq!(encoded.wire().len(), length + text_header(length).1);
+            let serialised = Encoded::new(FrameKind::ChatMessage, &text);
+            let quoted = format!("\"{text}\"");
+            let joined = Encoded::join(FrameKind::ChatMessage, &[&quoted]);
+            assert_eq!(serialised.wire(), joined.wire());
         }
     }
 }

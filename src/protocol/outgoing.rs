@@ -1,7 +1,6 @@
 //! What the server says.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -133,13 +132,13 @@ pub fn system<P>(kind: FrameKind, now: Position, payload: P) -> Outgoing<'static
 
 /// The text of a chat message but for its time, which is known only when it is stored.
 ///
-/// The payload stands last and is the sender's text, byte for byte.
+/// The payload stands last and is the sender's text, byte for byte. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Up to and including the quote that opens the value of `createTime`.
-    pub head: Arc<str>,
-    /// From the quote that closes it to the end.
-    pub tail: Arc<str>,
+    /// The head and behind it the tail, without the time between them.
+    text: Bytes,
+    /// Bytes of the head.
+    head: usize,
 }
 
 impl Draft {
@@ -152,54 +151,96 @@ impl Draft {
         message_id: &MessageId,
         payload: &RawValue,
     ) -> Self {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Head<'a> {
-            r#type: FrameKind,
-            from_user: &'a UserId,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            to_user: Option<&'a UserId>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            room: Option<&'a RoomId>,
-            message_id: &'a MessageId,
+        let fields = [
+            (AUTHOR_KEY, Some(from.as_str())),
+            (",\"toUser\":", to_user.map(UserId::as_str)),
+            (",\"room\":", room.map(RoomId::as_str)),
+            (",\"messageId\":", Some(message_id.as_str())),
+        ];
+        let fields = || fields.iter().filter_map(|(key, id)| Some((*key, (*id)?)));
+        // Exact but for the few ids that have to be escaped, so that `Bytes` takes it as it is.
+        let length = fields().map(|(key, id)| key.len() + id.len() + 2).sum::<usize>()
+            + TIME_KEY.len()
+            + PAYLOAD_KEY.len()
+            + payload.get().len()
+            + 2;
+        let mut text = Vec::with_capacity(length);
+        for (key, id) in fields() {
+            text.extend_from_slice(key.as_bytes());
+            push_id(&mut text, id);
         }
-        let head =
-            Head { r#type: FrameKind::ChatMessage, from_user: from, to_user, room, message_id };
-        let mut head = serde_json::to_string(&head).expect("ids serialise");
-        head.pop();
-        head.push_str(",\"createTime\":\"");
-        let tail = format!("\"{PAYLOAD_KEY}{}}}", payload.get());
-        Self { head: head.into(), tail: tail.into() }
+        text.extend_from_slice(TIME_KEY.as_bytes());
+        let head = text.len();
+        text.push(b'"');
+        text.extend_from_slice(PAYLOAD_KEY.as_bytes());
+        text.extend_from_slice(payload.get().as_bytes());
+        text.push(b'}');
+        Self { text: Bytes::from(text), head }
+    }
+
+    /// A draft whose [`Self::head`] and [`Self::tail`] were kept somewhere.
+    #[must_use]
+    pub fn from_parts(head: &str, tail: &str) -> Self {
+        Self { text: Bytes::from([head, tail].concat()), head: head.len() }
+    }
+
+    /// Up to and including the quote that opens the value of `createTime`.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        text_of(&self.text[..self.head])
+    }
+
+    /// From the quote that closes it to the end.
+    #[must_use]
+    pub fn tail(&self) -> &str {
+        text_of(&self.text[self.head..])
     }
 
     /// The message at its place.
     #[must_use]
     pub fn at(&self, position: Position) -> Encoded {
-        Encoded::join(FrameKind::ChatMessage, &[&self.head, &position.to_rfc3339(), &self.tail])
+        let (head, tail) = self.text.split_at(self.head);
+        Encoded::concat(FrameKind::ChatMessage, [head, &position.rfc3339(), tail])
     }
 
     /// Bytes that the draft holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.head.len() + self.tail.len()
+        self.text.len()
     }
 
     /// Never: a draft holds at least its braces.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.text.is_empty()
     }
+}
+
+/// Writes an id as JSON. It holds no control characters, so seldom anything that is escaped.
+fn push_id(text: &mut Vec<u8>, id: &str) {
+    if memchr::memchr2(b'"', b'\\', id.as_bytes()).is_some() {
+        return serde_json::to_writer(text, id).expect("the buffer takes all");
+    }
+    text.push(b'"');
+    text.extend_from_slice(id.as_bytes());
+    text.push(b'"');
+}
+
+fn text_of(part: &[u8]) -> &str {
+    std::str::from_utf8(part).expect("written from strings and cut between them")
 }
 
 /// Whether `user` wrote the message whose text a [`Draft`] made.
 #[must_use]
 pub fn authored_by(message: &str, user: &UserId) -> bool {
     let author = serde_json::to_string(user).expect("ids serialise");
-    message
-        .strip_prefix(r#"{"type":"chat_message","fromUser":"#)
-        .is_some_and(|rest| rest.starts_with(&author))
+    message.strip_prefix(AUTHOR_KEY).is_some_and(|rest| rest.starts_with(&author))
 }
 
+/// How a message begins; its author follows.
+const AUTHOR_KEY: &str = r#"{"type":"chat_message","fromUser":"#;
+/// How the time of a message begins.
+const TIME_KEY: &str = ",\"createTime\":\"";
 /// How the payload of a message begins. Quotes inside JSON strings are escaped, so the first
 /// occurrence in the text of a message is this one.
 const PAYLOAD_KEY: &str = ",\"payload\":";
@@ -226,6 +267,19 @@ mod tests {
             draft.at(Position(1)).json(),
             r#"{"type":"chat_message","fromUser":"ana","room":"lob\"by","messageId":"m1","createTime":"1970-01-01T00:00:00.000001Z","payload":{ "content" :"h\u0069","n": 1.50 }}"#
         );
+    }
+
+    #[test]
+    fn a_draft_is_the_message_without_its_time() {
+        let payload = RawValue::from_string(r#"{"content":"é"}"#.into()).unwrap();
+        let [ana, bob] = ["ana \"\\ é", "bob"].map(|user| UserId::new(user).unwrap());
+        let draft = Draft::new(&ana, Some(&bob), None, &MessageId::new("m").unwrap(), &payload);
+        let head = r#"{"type":"chat_message","fromUser":"ana \"\\ é","toUser":"bob","messageId":"m","createTime":""#;
+        assert_eq!((draft.head(), draft.tail()), (head, r#"","payload":{"content":"é"}}"#));
+        let text = [head, "1970-01-01T00:00:00.000001Z", draft.tail()].concat();
+        assert_eq!(draft.at(Position(1)).json(), text);
+        assert_eq!(Draft::from_parts(draft.head(), draft.tail()), draft);
+        assert!(authored_by(&text, &ana) && !authored_by(&text, &bob));
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Echo {
     }
 
     fn send(&mut self, session: SessionId, frame: Bytes) {
-        self.batch.push(Delivery::Send { to: Receivers::One(session), frame });
+        self.batch.push(Delivery::Send { to: Receivers::One(session), bundle: frame.into() });
     }
 }
 
@@ -215,7 +215,10 @@ impl Server {
     }
 
     pub fn send(&self, session: SessionId, frame: Bytes) {
-        self.deliver(session, [Delivery::Send { to: Receivers::One(session), frame }]);
+        self.deliver(
+            session,
+            [Delivery::Send { to: Receivers::One(session), bundle: frame.into() }],
+        );
     }
 
     pub fn close(&self, session: SessionId, code: u16, reason: &str) {

@@ -99,9 +99,9 @@ fn a_frame_reaches_its_audience_on_all_workers_and_nobody_else() {
     let mut audience: Vec<SessionId> = clients[..8].iter().map(|(_, session)| *session).collect();
     audience.sort_unstable();
     let mut fanout = Fanout::new(Arc::clone(server.workers.outboxes()));
-    fanout.send(&Audience::Many(audience.into()), &frame::text("for eight"));
+    fanout.send(Audience::Many(audience.into()), &frame::text("for eight"));
     for (_, session) in &clients {
-        fanout.send(&Audience::One(*session), &frame::text("for each"));
+        fanout.send(Audience::One(*session), &frame::text("for each"));
     }
     fanout.flush();
     for (n, (client, _)) in clients.iter_mut().enumerate() {

@@ -28,7 +28,7 @@ mod workers;
 pub use config::SocketConfig;
 pub use counters::{Counters, Counts};
 pub use fanout::{Fanout, split};
-pub use outbox::{Delivery, Outbox, Receivers};
+pub use outbox::{Bundle, Delivery, Outbox, Receivers};
 pub use task::Sockets;
 pub use workers::Workers;
 

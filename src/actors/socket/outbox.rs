@@ -22,8 +22,8 @@ pub enum Delivery {
     Send {
         /// Who gets it; all of them sessions of the worker.
         to: Receivers,
-        /// A whole WebSocket frame, header and all.
-        frame: Bytes,
+        /// What they get.
+        bundle: Bundle,
     },
     /// Close a connection after what is queued for it.
     Close {
@@ -34,6 +34,23 @@ pub enum Delivery {
         /// The text in the close frame; what is above 123 bytes is cut off.
         reason: String,
     },
+}
+
+/// One or more whole WebSocket frames, headers and all, that have the same way from here on.
+/// Clones share the bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Bundle {
+    /// The frames, one behind the other.
+    pub bytes: Bytes,
+    /// How many they are.
+    pub frames: u32,
+}
+
+impl From<Bytes> for Bundle {
+    /// One frame by itself.
+    fn from(frame: Bytes) -> Self {
+        Self { bytes: frame, frames: 1 }
+    }
 }
 
 /// Who of one worker gets a frame.
@@ -61,7 +78,7 @@ impl Delivery {
     #[must_use]
     pub fn weight(&self) -> usize {
         match self {
-            Self::Send { to, frame } => to.count() * (frame.len() + size_of::<Bytes>()),
+            Self::Send { to, bundle } => to.count() * (bundle.bytes.len() + size_of::<Bundle>()),
             Self::Close { reason, .. } => reason.len() + size_of::<Self>(),
         }
     }
@@ -210,7 +227,7 @@ mod tests {
     }
 
     fn send(to: Receivers, bytes: usize) -> Delivery {
-        Delivery::Send { to, frame: Bytes::from(vec![0; bytes]) }
+        Delivery::Send { to, bundle: Bytes::from(vec![0; bytes]).into() }
     }
 
     #[test]
@@ -239,7 +256,7 @@ mod tests {
         let outbox = working();
         let sessions: Arc<[SessionId]> = (0..10).map(|n| SessionId::new(0, n, 0)).collect();
         outbox.deliver(&mut vec![send(Receivers::Many(sessions, 2..9), 100)]);
-        assert_eq!(outbox.backlog(), 7 * (100 + size_of::<Bytes>()));
+        assert_eq!(outbox.backlog(), 7 * (100 + size_of::<Bundle>()));
     }
 
     #[test]

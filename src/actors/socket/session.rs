@@ -11,14 +11,18 @@ use tokio::net::TcpStream;
 
 use super::frame;
 use super::liveness::{Pulse, State};
-use super::outbox::Outbox;
-use super::queue::{FRAMES_PER_WRITE, Queue};
+use super::outbox::{Bundle, Outbox};
+use super::queue::{BUNDLES_PER_WRITE, Queue};
 use super::reader::Reader;
 use super::{Counters, SocketConfig};
 use crate::hub::SessionId;
 
 /// Bytes that one socket may take in one turn before others have theirs.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
+
+/// A queue up to this is copied together and sent in one piece: for small frames that is cheaper
+/// than to give the kernel a list of them.
+const COPY_BYTES_MAX: usize = 16 * 1024;
 
 /// What all sessions of a worker share.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Common {
     /// Queues that are not in use: an idle session has none.
     #[expect(clippy::vec_box, reason = "sessions hold a pointer, so that idle ones are small")]
     pub spare: Vec<Box<Queue>>,
+    /// Where queues are copied together.
+    pub scratch: Vec<u8>,
 }
 
 /// One connection.
@@ -131,17 +137,17 @@ impl Writer {
         self.queue.as_ref().map_or(0, |queue| queue.bytes())
     }
 
-    /// Frames that wait.
+    /// Bundles that wait.
     #[must_use]
-    pub fn frames(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.frames())
+    pub fn bundles(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bundles())
     }
 
     /// Whether more waits than may. One frame alone never is too much, however large: the limit is
     /// for what piles up behind it.
     #[must_use]
     pub fn is_over(&self, bytes_max: usize) -> bool {
-        self.bytes() > bytes_max && self.frames() > 1
+        self.bytes() > bytes_max && self.queue.as_ref().is_some_and(|queue| !queue.is_one_frame())
     }
 
     /// Whether the session's task is to go on writing.
@@ -150,10 +156,10 @@ impl Writer {
         self.blocked.is_some()
     }
 
-    /// Queues a frame.
-    pub fn push(&mut self, frame: Bytes, common: &mut Common) {
-        if !frame.is_empty() {
-            self.queue(common).push(frame);
+    /// Queues what is to be sent.
+    pub fn push(&mut self, bundle: Bundle, common: &mut Common) {
+        if !bundle.bytes.is_empty() {
+            self.queue(common).push(bundle);
         }
     }
 
@@ -174,7 +180,7 @@ impl Writer {
         }
         self.queue(common).push_pong(pong);
         // Pings may come by the thousand in one read.
-        if self.frames() >= FRAMES_PER_WRITE { self.write(common).map(drop) } else { Ok(()) }
+        if self.bundles() >= BUNDLES_PER_WRITE { self.write(common).map(drop) } else { Ok(()) }
     }
 
     /// Drops what waits, but for the rest of a frame that is half-sent.
@@ -191,10 +197,11 @@ impl Writer {
     /// must end.
     pub fn write(&mut self, common: &mut Common) -> io::Result<Written> {
         let Some(queue) = &mut self.queue else { return Ok(Written::All) };
-        let counters = common.outbox.counters();
+        let Common { outbox, scratch, now, .. } = common;
+        let counters = outbox.counters();
         let mut budget = WRITE_BYTES_PER_TURN;
         while !queue.is_empty() {
-            match write_once(&self.stream, queue) {
+            match write_once(&self.stream, queue, scratch) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(bytes) => {
                     self.blocked = None;
@@ -202,12 +209,12 @@ impl Writer {
                     counters.frames_out(queue.advance(bytes));
                     budget = budget.saturating_sub(bytes);
                     if budget == 0 && !queue.is_empty() {
-                        self.blocked = Some(common.now);
+                        self.blocked = Some(*now);
                         return Ok(Written::Paused);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.blocked.get_or_insert(common.now);
+                    self.blocked.get_or_insert(*now);
                     return Ok(Written::Blocked);
                 }
                 Err(error) => return Err(error),
@@ -242,11 +249,16 @@ impl Common {
     }
 }
 
-fn write_once(stream: &TcpStream, queue: &Queue) -> io::Result<usize> {
-    if queue.frames() == 1 {
+fn write_once(stream: &TcpStream, queue: &Queue, scratch: &mut Vec<u8>) -> io::Result<usize> {
+    if queue.bundles() == 1 {
         return stream.try_write(queue.first());
     }
-    let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+    if queue.bytes() <= COPY_BYTES_MAX {
+        scratch.clear();
+        queue.copy_to(scratch);
+        return stream.try_write(scratch);
+    }
+    let mut slices = [IoSlice::new(&[]); BUNDLES_PER_WRITE];
     let count = queue.slices(&mut slices);
     stream.try_write_vectored(&slices[..count])
 }

@@ -268,7 +268,7 @@ mod tests {
 
     fn batch(count: usize) -> Vec<Delivery> {
         let to = Receivers::One(SessionId::new(0, 0, 0));
-        vec![Delivery::Send { to, frame: Bytes::from_static(b"x") }; count]
+        vec![Delivery::Send { to, bundle: Bytes::from_static(b"x").into() }; count]
     }
 
     #[test]

@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use self::ending::{Farewell, Then};
 use super::clock::Clock;
 use super::liveness::{Pulse, Verdict};
-use super::outbox::{Delivery, Outbox, Receivers};
-use super::queue::FRAMES_PER_WRITE;
+use super::outbox::{Bundle, Delivery, Outbox, Receivers};
+use super::queue::BUNDLES_PER_WRITE;
 use super::reader::{Event, Reader, Rules};
 use super::session::{Common, Phase, Session, Writer, Written};
 use super::{Application, SocketConfig};
@@ -53,7 +53,8 @@ impl<A: Application> Worker<A> {
         application: A,
     ) -> Self {
         let clock = Clock::new(config.sweep_interval());
-        let common = Common { config, outbox, now: Duration::ZERO, spare: Vec::new() };
+        let (spare, scratch) = (Vec::new(), Vec::new());
+        let common = Common { config, outbox, now: Duration::ZERO, spare, scratch };
         Self {
             number,
             application,
@@ -185,13 +186,13 @@ impl<A: Application> Worker<A> {
     /// [`Self::write_touched`].
     pub(super) fn apply(&mut self, delivery: Delivery) -> usize {
         match delivery {
-            Delivery::Send { to: Receivers::One(session), frame } => {
-                self.push(session, frame);
+            Delivery::Send { to: Receivers::One(session), bundle } => {
+                self.push(session, bundle);
                 1
             }
-            Delivery::Send { to: Receivers::Many(sessions, range), frame } => {
+            Delivery::Send { to: Receivers::Many(sessions, range), bundle } => {
                 for &session in &sessions[range.clone()] {
-                    self.push(session, frame.clone());
+                    self.push(session, bundle.clone());
                 }
                 range.len()
             }
@@ -208,19 +209,19 @@ impl<A: Application> Worker<A> {
         }
     }
 
-    fn push(&mut self, id: SessionId, frame: Bytes) {
+    fn push(&mut self, id: SessionId, bundle: Bundle) {
         let slot = id.slot();
         let Some(session) = self.sessions.get_mut(slot) else { return };
         if session.id != id || session.phase != Phase::Open {
             return;
         }
-        session.writer.push(frame, &mut self.common);
+        session.writer.push(bundle, &mut self.common);
         if !session.touched {
             session.touched = true;
             self.touched.push(slot);
         }
         let over = session.writer.is_over(self.common.config.queue_bytes_max);
-        if over || session.writer.frames() >= FRAMES_PER_WRITE {
+        if over || session.writer.bundles() >= BUNDLES_PER_WRITE {
             self.write(slot);
         }
     }
@@ -289,7 +290,7 @@ impl<A: Application> Worker<A> {
                 Verdict::Wait => {}
                 Verdict::Ping => {
                     session.pulse.pinged = *now;
-                    session.writer.push(PING, &mut self.common);
+                    session.writer.push(PING.into(), &mut self.common);
                     self.write(slot);
                 }
                 Verdict::Stalled => self.overflow(slot),

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +41,8 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pair: Option<[Cow<'a, str>; 2]>,
     id: Cow<'a, str>,
-    head: Arc<str>,
-    tail: Arc<str>,
+    head: Cow<'a, str>,
+    tail: Cow<'a, str>,
 }
 
 impl JournalFile {
@@ -150,8 +149,8 @@ fn encode(entry: &Entry) -> Vec<u8> {
         room,
         pair,
         id: message_id.as_str().into(),
-        head: Arc::clone(&draft.head),
-        tail: Arc::clone(&draft.tail),
+        head: draft.head().into(),
+        tail: draft.tail().into(),
     };
     let mut bytes = vec![0; HEADER_BYTES];
     serde_json::to_writer(&mut bytes, &record).expect("a record of strings serialises");
@@ -198,7 +197,7 @@ fn entry(text: &[u8]) -> Option<Entry> {
         conversation,
         author: UserId::new(&record.author).ok()?,
         message_id: MessageId::new(&record.id).ok()?,
-        draft: Draft { head: record.head, tail: record.tail },
+        draft: Draft::from_parts(&record.head, &record.tail),
     };
     Some(Entry { append, position: Position(record.position) })
 }

@@ -1,6 +1,6 @@
 //! The messages of one conversation, in order.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, hash_map};
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -129,8 +129,10 @@ impl Log {
     }
 
     fn forget(&mut self, entry: &Entry) {
-        if self.index.get(&entry.id_hash) == Some(&entry.position) {
-            self.index.remove(&entry.id_hash);
+        if let hash_map::Entry::Occupied(indexed) = self.index.entry(entry.id_hash)
+            && *indexed.get() == entry.position
+        {
+            indexed.remove();
         }
     }
 }

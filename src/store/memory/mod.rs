@@ -6,8 +6,10 @@ mod log;
 mod recency;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+// Seeded at random, for clients choose the names; cheaper than the standard library's.
+use foldhash::{fast, quality};
 use slab::Slab;
 
 use self::log::Log;
@@ -60,12 +62,15 @@ struct Slot {
 /// An append takes constant time beside what it removes, a page its length and a binary search.
 #[derive(Debug)]
 pub struct MemoryStore {
-    retention: Retention,
+    /// The age of messages in microseconds, and their number, at which they go.
+    age_micros: u64,
+    count: usize,
     bytes_max: usize,
     slots: Slab<Slot>,
-    names: HashMap<Conversation, usize>,
+    names: HashMap<Conversation, usize, fast::RandomState>,
     recency: Recency,
-    hasher: RandomState,
+    /// Of message ids.
+    hasher: quality::RandomState,
     counters: MemoryCounters,
     /// The newest position of all conversations that were forgotten, so that none begins again
     /// below it when the clock was set back.
@@ -77,12 +82,13 @@ impl MemoryStore {
     #[must_use]
     pub fn new(retention: Retention, bytes_max: usize) -> Self {
         Self {
-            retention,
+            age_micros: u64::try_from(retention.age.as_micros()).unwrap_or(u64::MAX),
+            count: retention.count,
             bytes_max,
             slots: Slab::new(),
-            names: HashMap::new(),
+            names: HashMap::default(),
             recency: Recency::new(),
-            hasher: RandomState::new(),
+            hasher: quality::RandomState::default(),
             counters: MemoryCounters::default(),
             floor: Position(0),
         }
@@ -211,8 +217,7 @@ impl MemoryStore {
     /// Removes what the bounds of one conversation do not allow.
     fn trim(&mut self, slot: usize, cutoff: Position) {
         let log = &mut self.slots[slot].log;
-        while log.len() > self.retention.count || log.oldest().is_some_and(|oldest| oldest < cutoff)
-        {
+        while log.len() > self.count || log.oldest().is_some_and(|oldest| oldest < cutoff) {
             let Some(weight) = log.pop() else { return };
             self.counters.messages -= 1;
             self.counters.bytes -= weight;
@@ -249,8 +254,7 @@ impl MemoryStore {
 
     /// Messages before this position are too old.
     fn cutoff(&self, now: Position) -> Position {
-        let age = u64::try_from(self.retention.age.as_micros()).unwrap_or(u64::MAX);
-        Position(now.0.saturating_sub(age))
+        Position(now.0.saturating_sub(self.age_micros))
     }
 }
 

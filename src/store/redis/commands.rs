@@ -46,8 +46,8 @@ impl Commands {
         command
             .arg(self.count)
             .arg(append.message_id.as_str())
-            .arg(&*append.draft.head)
-            .arg(&*append.draft.tail);
+            .arg(append.draft.head())
+            .arg(append.draft.tail());
         if let Some(Position(at)) = at {
             command.arg(at.min(EXACT_MAX));
         }

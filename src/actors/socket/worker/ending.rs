@@ -77,7 +77,7 @@ impl<A: Application> Worker<A> {
         let session = &mut self.sessions[slot];
         debug_assert_eq!(session.phase, Phase::Open);
         let frame = closing::encode(farewell.code, farewell.reason);
-        session.writer.push(frame, &mut self.common);
+        session.writer.push(frame.into(), &mut self.common);
         let since = self.common.now;
         session.phase = match farewell.then {
             Then::AwaitTheirs => Phase::Closing { since },

@@ -80,7 +80,7 @@ async fn join_blocked(worker: &mut Worker<Memory>) -> (Client, SessionId) {
 }
 
 fn send(worker: &mut Worker<Memory>, to: SessionId, frame: Bytes) {
-    worker.apply(Delivery::Send { to: Receivers::One(to), frame });
+    worker.apply(Delivery::Send { to: Receivers::One(to), bundle: frame.into() });
     worker.write_touched();
 }
 
@@ -139,7 +139,7 @@ fn many_frames_in_one_batch_do_not_overflow_a_socket_that_takes_them() {
         let (_client, session) = join(&mut worker).await;
         for _ in 0..20 {
             let frame = Bytes::from(vec![0; QUEUE_BYTES_MAX / 10]);
-            worker.apply(Delivery::Send { to: Receivers::One(session), frame });
+            worker.apply(Delivery::Send { to: Receivers::One(session), bundle: frame.into() });
         }
         worker.write_touched();
         assert_eq!((queued(&mut worker, session), memory.ends()), (0, vec![]));
@@ -279,7 +279,10 @@ fn what_is_answered_at_once_goes_out_before_the_close_that_came_with_it() {
         let mut input = [masked(0x81, b"hi"), masked(0x88, b"\x03\xe8")].concat();
         worker.digest(session.slot(), &mut input);
         assert_eq!(memory.ends(), []);
-        worker.apply(Delivery::Send { to: Receivers::One(session), frame: frame::text("ho") });
+        worker.apply(Delivery::Send {
+            to: Receivers::One(session),
+            bundle: frame::text("ho").into(),
+        });
         worker.part_now();
         worker.write_touched();
         let mut received = Vec::new();
