@@ -7,7 +7,7 @@ use actix::prelude::*;
 
 use super::client::Inflow;
 use super::clock::Clock;
-use super::socket::{Fanout, Outbox, Workers};
+use super::socket::{Fanout, Workers};
 use crate::hub::{Audience, Counters, Effect, Health, Hub, HubConfig, Input, Now};
 use crate::metrics::Metrics;
 use crate::protocol::FrameKind;
@@ -97,7 +97,6 @@ pub struct HubActor {
     store: Tiered,
     commands: Option<Commands>,
     fanout: Fanout,
-    outboxes: Arc<[Outbox]>,
     inflows: Arc<[Arc<Inflow>]>,
     metrics: Metrics,
     clock: Clock,
@@ -112,13 +111,11 @@ impl HubActor {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let clock = Clock::start();
-        let outboxes = Arc::clone(parts.workers.outboxes());
         Self {
             hub: Hub::new(parts.config, clock.now()),
             store: parts.store,
             commands: parts.commands,
-            fanout: Fanout::new(Arc::clone(&outboxes)),
-            outboxes,
+            fanout: Fanout::new(Arc::clone(parts.workers.outboxes())),
             inflows: parts.inflows,
             metrics: parts.metrics,
             clock,
@@ -175,12 +172,7 @@ impl HubActor {
         }
         self.fanout.flush();
         if self.fanout.backlog() > BACKLOG_BYTES_MAX {
-            let outboxes = Arc::clone(&self.outboxes);
-            let caught_up = async move {
-                for outbox in &*outboxes {
-                    outbox.backlog_below(BACKLOG_BYTES_MAX).await;
-                }
-            };
+            let caught_up = self.fanout.backlog_below(BACKLOG_BYTES_MAX);
             // Nothing is handled meanwhile, so the workers' inflow fills and they stop reading.
             context.wait(caught_up.into_actor(self));
         }
@@ -232,7 +224,7 @@ impl Handler<Inputs> for HubActor {
         }
         self.let_go(context);
         if self.inflows[message.worker].done(message.bytes) {
-            self.outboxes[message.worker].resume();
+            self.fanout.resume(message.worker);
         }
     }
 }

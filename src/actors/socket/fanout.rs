@@ -70,15 +70,18 @@ impl Fanout {
     }
 
     /// Waits until the backlog of every worker is below `bytes`.
-    pub async fn backlog_below(&self, bytes: usize) {
-        for outbox in &*self.outboxes {
-            outbox.backlog_below(bytes).await;
+    pub fn backlog_below(&self, bytes: usize) -> impl Future<Output = ()> + use<> {
+        let outboxes = Arc::clone(&self.outboxes);
+        async move {
+            for outbox in &*outboxes {
+                outbox.backlog_below(bytes).await;
+            }
         }
     }
 
-    /// Makes all workers ask again whether the application is congested.
-    pub fn resume(&self) {
-        self.outboxes.iter().for_each(Outbox::resume);
+    /// Makes a worker ask again whether the application is congested.
+    pub fn resume(&self, worker: usize) {
+        self.outboxes[worker].resume();
     }
 
     fn sort(&mut self) {
