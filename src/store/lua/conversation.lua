@@ -53,7 +53,11 @@ local function id_of(text)
   return id
 end
 
--- Where a message of a list stands; by its time if the index does not know it.
+-- The field of the state under which the position of a message is found by its createTime. It is
+-- there, as is the field 'strays', where the two are not the same instant.
+local function stray(text) return 'at:' .. raw_field(text, 'createTime') end
+
+-- Whether a message of a list stands before a position; by its time if the index does not know it.
 local function is_before(text, position)
   local known = redis.call('HGET', KEYS[2], id_of(text))
   if known then return tonumber(known) < position end
@@ -81,18 +85,27 @@ local function count_aged()
   return oldest and is_before(oldest, cutoff) and place(cutoff) or 0
 end
 
--- Removes the oldest `count` messages; returns the position of the newest of them.
-local function pop(count)
-  local ids, position = {}, nil
+-- Removes the oldest `count` messages; returns the position of the newest of them. `strays` is the
+-- field of the state.
+local function pop(count, strays)
+  local texts, ids, fields, position = {}, {}, {}, nil
   if is_room then
     local popped = redis.call('ZPOPMIN', KEYS[1], count)
-    for at = 1, #popped, 2 do ids[#ids + 1] = id_of(popped[at]) end
+    for at = 1, #popped, 2 do texts[#texts + 1] = popped[at] end
     position = tonumber(popped[#popped])
   else
-    local popped = redis.call('LPOP', KEYS[1], count) or {}
-    for at = 1, #popped do ids[at] = id_of(popped[at]) end
-    if #ids > 0 then position = tonumber(redis.call('HGET', KEYS[2], ids[#ids]) or 0) end
+    texts = redis.call('LPOP', KEYS[1], count) or {}
   end
-  if #ids > 0 then redis.call('HDEL', KEYS[2], unpack(ids)) end
+  for at = 1, #texts do
+    ids[at] = id_of(texts[at])
+    if strays then fields[at] = stray(texts[at]) end
+  end
+  if not is_room then
+    -- Where the index has lost it, what was trimmed before is still true.
+    position = tonumber(redis.call('HGET', KEYS[2], ids[#ids])
+      or redis.call('HGET', KEYS[3], 'trimmed') or 0)
+  end
+  redis.call('HDEL', KEYS[2], unpack(ids))
+  if strays then redis.call('HDEL', KEYS[3], unpack(fields)) end
   return position
 end
