@@ -22,7 +22,6 @@ local TRIM_MAX = 64
 local stored_last, strays = unpack(redis.call('HMGET', KEYS[3], 'last', 'strays'))
 local last = tonumber(stored_last or 0)
 local at = tonumber(ARGV[7])
-local milliseconds = format('%.0f', ARGV[2] / 1000)
 
 local known = redis.call('HGET', KEYS[2], ARGV[4])
 if known then
@@ -68,7 +67,7 @@ if known then
     if not newer then redis.call('HSET', KEYS[3], 'last', written) end
     if strays then redis.call('HDEL', KEYS[3], stray(text)) end
     if position ~= at then redis.call('HSET', KEYS[3], stray(moved), written, 'strays', 1) end
-    if not stored_last then redis.call('PEXPIRE', KEYS[3], milliseconds) end
+    if not stored_last then redis.call('PEXPIRE', KEYS[3], format('%.0f', ARGV[2] / 1000)) end
   end
   return { position, previous, 1 }
 end
@@ -103,6 +102,7 @@ else
 end
 if not stored_last then redis.call('HSET', KEYS[3], 'began', written) end
 if is_due then
+  local milliseconds = format('%.0f', ARGV[2] / 1000)
   for key = 1, 3 do redis.call('PEXPIRE', KEYS[key], milliseconds) end
 end
 return { position, last, 0 }

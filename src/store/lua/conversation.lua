@@ -85,27 +85,20 @@ local function count_aged()
   return oldest and is_before(oldest, cutoff) and place(cutoff) or 0
 end
 
--- Removes the oldest `count` messages; returns the position of the newest of them. `strays` is the
--- field of the state.
+-- Removes the oldest `count` messages, at least one; returns the position of the newest of them.
+-- `strays` is the field of the state.
 local function pop(count, strays)
-  local texts, ids, fields, position = {}, {}, {}, nil
-  if is_room then
-    local popped = redis.call('ZPOPMIN', KEYS[1], count)
-    for at = 1, #popped, 2 do texts[#texts + 1] = popped[at] end
-    position = tonumber(popped[#popped])
-  else
-    texts = redis.call('LPOP', KEYS[1], count) or {}
+  local texts = redis.call(is_room and 'ZPOPMIN' or 'LPOP', KEYS[1], count)
+  -- The texts of a room come each with its position.
+  local step, ids, fields = is_room and 2 or 1, {}, {}
+  for at = 1, #texts, step do
+    ids[#ids + 1] = id_of(texts[at])
+    if strays then fields[#fields + 1] = stray(texts[at]) end
   end
-  for at = 1, #texts do
-    ids[at] = id_of(texts[at])
-    if strays then fields[at] = stray(texts[at]) end
-  end
-  if not is_room then
-    -- Where the index has lost it, what was trimmed before is still true.
-    position = tonumber(redis.call('HGET', KEYS[2], ids[#ids])
-      or redis.call('HGET', KEYS[3], 'trimmed') or 0)
-  end
+  -- Where the index has lost the newest, what was trimmed before is still true.
+  local position = is_room and texts[#texts] or redis.call('HGET', KEYS[2], ids[#ids])
+    or redis.call('HGET', KEYS[3], 'trimmed') or 0
   redis.call('HDEL', KEYS[2], unpack(ids))
   if strays then redis.call('HDEL', KEYS[3], unpack(fields)) end
-  return position
+  return tonumber(position)
 end
