@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use aleatoria::actors::redis_store::RedisSettings;
 use aleatoria::hub::{Append, Conversation, History};
-use aleatoria::protocol::{Page, Position};
+use aleatoria::protocol::{Draft, MessageId, Page, Position};
 use aleatoria::store::{Command, MemoryStore, Retention};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -115,7 +115,10 @@ promises! {
     a_purge_removes_what_the_bounds_do_not_allow,
     a_replay_keeps_its_time_and_place,
     a_replay_goes_behind_what_came_later,
-    a_replay_of_what_is_there_changes_its_time_only,
+    a_replay_of_what_is_there_moves_it_as_far_as_the_order_allows,
+    what_was_stored_late_goes_back_to_where_it_was_seen,
+    what_was_stored_late_stays_behind_what_others_stored_before_it,
+    the_message_of_another_author_is_left_alone,
     positions_grow_beyond_one_from_the_future,
     a_pair_is_one_conversation_whoever_is_named_first,
     ids_may_look_like_anything,
@@ -334,17 +337,168 @@ async fn a_replay_goes_behind_what_came_later<H: Home>() {
     }
 }
 
-async fn a_replay_of_what_is_there_changes_its_time_only<H: Home>() {
+async fn a_replay_of_what_is_there_moves_it_as_far_as_the_order_allows<H: Home>() {
     let mut home = H::start(keeping(100));
     for conversation in conversations() {
-        let at = fill(&mut home, &conversation, &["1", "2", "3"]).await;
-        let (seen, append) = (ago(5_000), message(&conversation, "2", "2"));
-        assert_eq!(home.append(&append, Some(seen)).await, (at[1], at[0], true));
+        let mut at = Vec::new();
+        for (id, seconds) in [("1", 30), ("2", 20), ("3", 10)] {
+            let seen = Some(ago(seconds * 1_000_000));
+            at.push(home.append(&message(&conversation, id, id), seen).await.0);
+        }
+        let append = message(&conversation, "2", "2");
+        for (seen, expected) in [
+            (Position(at[0].0 + 1), Position(at[0].0 + 1)),
+            (Position(at[2].0 - 1), Position(at[2].0 - 1)),
+            (at[1], at[1]),
+            // Behind the message before it, and not beyond the one after it.
+            (at[0], Position(at[0].0 + 1)),
+            (ago(HOUR / 2), Position(at[0].0 + 1)),
+            (at[2], Position(at[0].0 + 1)),
+            (now(), Position(at[0].0 + 1)),
+        ] {
+            for _ in 0..2 {
+                assert_eq!(home.append(&append, Some(seen)).await, (expected, at[0], true));
+                let history = home.read(&conversation, everything()).await;
+                assert_eq!(ids(&history), ["1", "2", "3"]);
+                assert_eq!(history.messages[1].position, expected);
+                assert_eq!(text(&history, 1), append.draft.at(seen).json());
+                let older = home.read(&conversation, page(5, Some(seen))).await;
+                assert_eq!(ids(&older), ["1"], "{seen:?}");
+            }
+        }
+        // The newest may go anywhere behind the one before it.
+        let append = message(&conversation, "3", "3");
+        for seen in [now(), Position(at[0].0 + 5)] {
+            let before = Position(at[0].0 + 1);
+            assert_eq!(home.append(&append, Some(seen)).await, (seen, before, true));
+        }
+        let (position, previous, _) = home.append(&message(&conversation, "4", "x"), None).await;
+        assert_eq!(previous, Position(at[0].0 + 5));
+        assert!(position > previous);
+    }
+}
+
+/// Replays messages with these numbers, each with the time that its receivers saw.
+async fn replay<H: Home>(
+    home: &mut H,
+    conversation: &Conversation,
+    numbers: std::ops::Range<usize>,
+    seen: &[Position],
+) -> Vec<(Position, Position, bool)> {
+    let mut answers = Vec::new();
+    for number in numbers {
+        let append = message(conversation, &format!("m{number}"), "x");
+        answers.push(home.append(&append, Some(seen[number])).await);
+    }
+    answers
+}
+
+/// Pages back by the `createTime` of the oldest message, with every small limit.
+async fn assert_pages_show_all_once<H: Home>(
+    home: &mut H,
+    conversation: &Conversation,
+    expected: &[String],
+) {
+    for limit in 1..8 {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let history = home.read(conversation, page(limit, before)).await;
+            found.splice(0..0, ids(&history));
+            assert!(found.len() <= expected.len(), "limit {limit}: {found:?}");
+            if !history.more {
+                break;
+            }
+            let json: serde_json::Value = serde_json::from_str(text(&history, 0)).expect("JSON");
+            before = Position::parse_rfc3339(json["createTime"].as_str().expect("a time"));
+        }
+        assert_eq!(found, expected, "limit {limit}");
+    }
+}
+
+async fn what_was_stored_late_goes_back_to_where_it_was_seen<H: Home>() {
+    let mut home = H::start(keeping(100));
+    for conversation in conversations() {
+        let first = ago(10_000_000);
+        home.append(&message(&conversation, "first", "x"), Some(first)).await;
+        let seen: Vec<_> =
+            (0..26).map(|number| Position(first.0 + 100_000 * (number + 1))).collect();
+        // Redis wakes up and stores what it was sent before it froze.
+        for number in 0..12 {
+            home.append(&message(&conversation, &format!("m{number}"), "x"), None).await;
+        }
+        for _ in 0..2 {
+            let answers = replay(&mut home, &conversation, 0..26, &seen).await;
+            let mut previous = first;
+            for (at, &(position, before, _)) in seen.iter().zip(&answers) {
+                assert_eq!((position, before), (*at, previous));
+                previous = position;
+            }
+        }
         let history = home.read(&conversation, everything()).await;
-        assert_eq!(ids(&history), ["1", "2", "3"]);
-        assert_eq!(history.messages[1].position, at[1]);
-        assert_eq!(text(&history, 1), append.draft.at(seen).json());
-        assert_eq!(home.append(&append, Some(seen)).await, (at[1], at[0], true));
+        for (number, at) in seen.iter().enumerate() {
+            let append = message(&conversation, &format!("m{number}"), "x");
+            assert_eq!(history.messages[number + 1].position, *at);
+            assert_eq!(text(&history, number + 1), append.draft.at(*at).json());
+        }
+        let mut last = seen[25];
+        for id in ["a", "b", "c"] {
+            let (position, before, _) = home.append(&message(&conversation, id, "x"), None).await;
+            assert!(position > last && before == last);
+            last = position;
+        }
+        let expected = ids(&home.read(&conversation, everything()).await);
+        assert_eq!(expected.len(), 30);
+        assert_pages_show_all_once(&mut home, &conversation, &expected).await;
+    }
+}
+
+async fn what_was_stored_late_stays_behind_what_others_stored_before_it<H: Home>() {
+    let mut home = H::start(keeping(20));
+    for conversation in conversations() {
+        let first = ago(10_000_000);
+        home.append(&message(&conversation, "first", "x"), Some(first)).await;
+        let seen: Vec<_> =
+            (0..9).map(|number| Position(first.0 + 100_000 * (number + 1))).collect();
+        fill(&mut home, &conversation, &["m0", "m1"]).await;
+        let other = fill(&mut home, &conversation, &["other"]).await[0];
+        fill(&mut home, &conversation, &["m2", "m3"]).await;
+        for _ in 0..2 {
+            let answers = replay(&mut home, &conversation, 0..9, &seen).await;
+            let positions: Vec<_> = answers.iter().map(|answer| answer.0.0).collect();
+            let behind = (1..8).map(|step| other.0 + step);
+            let expected: Vec<_> = seen[..2].iter().map(|at| at.0).chain(behind).collect();
+            assert_eq!(positions, expected);
+        }
+        let (_, previous, _) = home.append(&message(&conversation, "new", "x"), None).await;
+        assert_eq!(previous, Position(other.0 + 7));
+        let mut expected = own(&["first", "m0", "m1", "other"]);
+        expected.extend((2..9).map(|number| format!("m{number}")));
+        expected.push("new".to_owned());
+        assert_eq!(ids(&home.read(&conversation, everything()).await), expected);
+        assert_pages_show_all_once(&mut home, &conversation, &expected).await;
+        // And when all those were removed whose time is another.
+        for number in 0..20 {
+            home.append(&message(&conversation, &format!("x{number}"), "x"), None).await;
+            let expected = ids(&home.read(&conversation, everything()).await);
+            assert_pages_show_all_once(&mut home, &conversation, &expected).await;
+        }
+    }
+}
+
+async fn the_message_of_another_author_is_left_alone<H: Home>() {
+    let mut home = H::start(keeping(100));
+    for (conversation, to) in [(in_room("lobby"), None), (between("ana", "mallory"), Some("ana"))] {
+        let at = fill(&mut home, &conversation, &["m1", "m2"]).await;
+        let before = home.read(&conversation, everything()).await;
+        let (mallory, id) = (user("mallory"), MessageId::new("m1").unwrap());
+        let payload = serde_json::value::RawValue::from_string("{}".to_owned()).unwrap();
+        let room = to.is_none().then(|| room("lobby"));
+        let draft = Draft::new(&mallory, to.map(user).as_ref(), room.as_ref(), &id, &payload);
+        let append = Append { author: mallory, draft, ..message(&conversation, "m1", "x") };
+        for seen in [ago(5_000_000), now()] {
+            assert_eq!(home.append(&append, Some(seen)).await, (at[0], Position(0), true));
+            assert_eq!(home.read(&conversation, everything()).await, before);
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc {
         pattern: "room:state:R",
         kind: "hash",
-        content: "last: the last position; trimmed: the newest position no longer kept; began: the first position; renewed: when the expiry was last set",
+        content: "last: the last position; trimmed: the newest position no longer kept; began: the first position; at:T: the position of the message with createTime T if that is another instant; strays: 1 if there ever was such a field",
         expiry: "as room:messages:R",
     },
     KeyDoc {

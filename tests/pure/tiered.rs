@@ -115,10 +115,24 @@ impl Rig {
         self.inputs
             .iter()
             .filter_map(|input| match input {
-                Input::Confirmed { append, .. } => Some(append.message_id.to_string()),
+                Input::Confirmed { append, position } => {
+                    let delivered = self.delivered_at(&append.message_id);
+                    assert!(delivered.is_none_or(|delivered| delivered == *position));
+                    Some(append.message_id.to_string())
+                }
                 _ => None,
             })
             .collect()
+    }
+
+    /// Where receivers saw the message.
+    fn delivered_at(&self, id: &MessageId) -> Option<Position> {
+        self.inputs.iter().find_map(|input| match input {
+            Input::Appended { append, placed, message: Some(_) } => {
+                (append.message_id == *id).then_some(placed.position)
+            }
+            _ => None,
+        })
     }
 
     fn in_redis(&self, room: &str) -> Vec<String> {

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use aleatoria::actors::redis_store::RedisSettings;
-use aleatoria::hub::Fact;
+use aleatoria::hub::{Conversation, Fact};
+use aleatoria::protocol::Position;
+use aleatoria::store::Command;
 use aleatoria::store::keys::KEYS;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -98,12 +100,170 @@ async fn what_is_trimmed_leaves_the_index_and_is_remembered_in_the_state() {
 }
 
 #[actix::test]
+async fn the_place_of_a_message_with_another_time_is_known_while_it_is_kept() {
+    let server = RedisServer::start();
+    let mut settings = settings(&server);
+    settings.retention.count = 3;
+    let mut store = Client::start(settings);
+    for (conversation, state) in
+        [(in_room("r"), "room:state:r"), (between("a", "b"), "dm:state:a:b")]
+    {
+        let times = || {
+            let fields: Vec<String> = server.run(&["HKEYS", state]);
+            fields.into_iter().filter(|field| field.starts_with("at:")).collect::<Vec<_>>()
+        };
+        let past = |second: u64| Position(1_700_000_000_000_000 + second * 1_000_000);
+        store.append(message(&conversation, "1", "x"), None).await.unwrap();
+        assert_eq!(times(), [""; 0]);
+        let (behind, ..) =
+            store.append(message(&conversation, "2", "x"), Some(past(1))).await.unwrap();
+        assert_eq!(times(), [format!("at:{}", past(1).to_rfc3339())]);
+        let field = format!("at:{}", past(1).to_rfc3339());
+        assert_eq!(server.run::<u64>(&["HGET", state, &field]), behind.0);
+        store.append(message(&conversation, "2", "x"), Some(past(2))).await.unwrap();
+        assert_eq!(times(), [format!("at:{}", past(2).to_rfc3339())]);
+        store.append(message(&conversation, "2", "x"), Some(behind)).await.unwrap();
+        assert_eq!(times(), [""; 0], "it stands where its time says");
+        store.append(message(&conversation, "2", "x"), Some(past(3))).await.unwrap();
+        for id in ["3", "4"] {
+            store.append(message(&conversation, id, "x"), None).await.unwrap();
+            assert_eq!(times().len(), 1);
+        }
+        store.append(message(&conversation, "5", "x"), None).await.unwrap();
+        assert_eq!(times(), [""; 0], "it is not kept");
+        store.append(message(&conversation, "6", "x"), Some(past(4))).await.unwrap();
+        assert_eq!(times().len(), 1);
+        for key in server.keys() {
+            let ttl: i64 = server.run(&["TTL", &key]);
+            assert!(ttl > DAY - 5, "{key}: {ttl}");
+        }
+    }
+}
+
+#[actix::test]
+async fn the_only_message_of_a_room_keeps_its_expiry_and_the_beginning_when_it_is_replayed() {
+    let server = RedisServer::start();
+    let mut store = Client::start(settings(&server));
+    for (conversation, state) in
+        [(in_room("r"), "room:state:r"), (between("a", "b"), "dm:state:a:b")]
+    {
+        let append = message(&conversation, "1", "x");
+        let (stored, ..) = store.append(append.clone(), None).await.unwrap();
+        let seen = Position(stored.0 - 3_000_000);
+        assert_eq!(store.append(append, Some(seen)).await.unwrap(), (seen, Position(0), true));
+        for field in ["last", "began"] {
+            assert_eq!(server.run::<u64>(&["HGET", state, field]), seen.0, "{field}");
+        }
+        for key in server.keys() {
+            let ttl: i64 = server.run(&["TTL", &key]);
+            assert!((DAY - 5..=DAY).contains(&ttl), "{key}: {ttl}");
+        }
+    }
+}
+
+#[actix::test]
+async fn what_was_trimmed_last_is_not_forgotten_when_the_index_has_lost_a_message() {
+    let server = RedisServer::start();
+    let mut settings = settings(&server);
+    settings.retention.count = 2;
+    let mut store = Client::start(settings);
+    let pair = between("a", "b");
+    let mut positions = Vec::new();
+    for id in ["1", "2", "3"] {
+        positions.push(store.append(message(&pair, id, "x"), None).await.unwrap().0.0);
+    }
+    let trimmed = || server.run::<u64>(&["HGET", "dm:state:a:b", "trimmed"]);
+    assert_eq!(trimmed(), positions[0]);
+    let () = server.run(&["HDEL", "dm:index:a:b", "2"]);
+    store.append(message(&pair, "4", "x"), None).await.unwrap();
+    assert_eq!(trimmed(), positions[0]);
+    store.append(message(&pair, "5", "x"), None).await.unwrap();
+    assert_eq!(trimmed(), positions[2]);
+}
+
+#[actix::test]
+async fn a_replay_keeps_the_order_when_the_index_has_lost_its_neighbours() {
+    let server = RedisServer::start();
+    let mut store = Client::start(settings(&server));
+    let pair = between("a", "b");
+    let past = |second: u64| Position(1_700_000_000_000_000 + second * 1_000_000);
+    let retention = Duration::from_secs(50 * 365 * 24 * 3600);
+    let mut long = Client::start(RedisSettings {
+        retention: aleatoria::store::Retention { age: retention, count: 1000 },
+        ..settings(&server)
+    });
+    for (id, second) in [("1", 10), ("2", 20), ("3", 30)] {
+        long.append(message(&pair, id, "x"), Some(past(second))).await.unwrap();
+    }
+    let () = server.run(&["HDEL", "dm:index:a:b", "1", "3"]);
+    for (seen, expected) in [(15, 15), (5, 15), (12, 12), (40, 12)] {
+        let append = message(&pair, "2", "x");
+        let (position, ..) = store.append(append, Some(past(seen))).await.unwrap();
+        assert_eq!(position, past(expected), "{seen}");
+    }
+}
+
+/// Fills a conversation and lets a store that keeps only ten messages of it do its work once.
+async fn surplus(server: &RedisServer, conversation: &Conversation, count: usize) -> Client {
+    let mut large = Client::start(settings(server));
+    let commands = (0..count)
+        .map(|id| large.append_command(message(conversation, &format!("old{id}"), "x"), None));
+    let commands: Vec<_> = commands.collect();
+    large.send(commands);
+    large.collect(count).await;
+    let mut settings = settings(server);
+    settings.retention.count = 10;
+    Client::start(settings)
+}
+
+#[actix::test]
+async fn one_append_trims_64_messages_at_most() {
+    let server = RedisServer::start();
+    for (surplus_count, left) in [(63, 10), (64, 10), (65, 11)] {
+        for (conversation, messages, index, length) in [
+            (in_room("r"), "room:messages:r", "room:index:r", "ZCARD"),
+            (between("a", "b"), "dm:a:b", "dm:index:a:b", "LLEN"),
+        ] {
+            let mut small = surplus(&server, &conversation, surplus_count + 9).await;
+            small.append(message(&conversation, "new", "x"), None).await.unwrap();
+            for key in [(length, messages), ("HLEN", index)] {
+                assert_eq!(server.run::<usize>(&[key.0, key.1]), left, "{surplus_count} {key:?}");
+            }
+            // The next one takes the rest.
+            small.append(message(&conversation, "newer", "x"), None).await.unwrap();
+            assert_eq!(server.run::<usize>(&[length, messages]), 10);
+        }
+        let () = server.run(&["FLUSHALL"]);
+    }
+}
+
+#[actix::test]
+async fn a_purge_takes_256_messages_at_a_time() {
+    let server = RedisServer::start();
+    for (surplus_count, purges) in [(0, 1), (255, 1), (256, 1), (257, 2), (512, 2), (513, 3)] {
+        for (conversation, messages, index, length) in [
+            (in_room("r"), "room:messages:r", "room:index:r", "ZCARD"),
+            (between("a", "b"), "dm:a:b", "dm:index:a:b", "LLEN"),
+        ] {
+            let mut small = surplus(&server, &conversation, surplus_count + 10).await;
+            small.send(vec![Command::Purge(conversation)]);
+            small.settle().await;
+            assert_eq!(small.counter("purges"), purges, "{surplus_count}");
+            for key in [(length, messages), ("HLEN", index)] {
+                assert_eq!(server.run::<usize>(&[key.0, key.1]), 10, "{surplus_count} {key:?}");
+            }
+        }
+        let () = server.run(&["FLUSHALL"]);
+    }
+}
+
+#[actix::test]
 async fn activity_renews_the_expiry() {
     let server = RedisServer::start();
     let mut store = Client::start(settings(&server));
     for conversation in [in_room("r"), between("a", "b")] {
         // The first message of a second renews; this one is of an earlier second.
-        let past = aleatoria::protocol::Position(1_700_000_000_000_000);
+        let past = Position(1_700_000_000_000_000);
         store.append(message(&conversation, "1", "x"), Some(past)).await.unwrap();
         for key in server.keys() {
             let () = server.run(&["EXPIRE", &key, "100"]);

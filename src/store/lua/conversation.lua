@@ -53,7 +53,11 @@ local function id_of(text)
   return id
 end
 
--- Where a message of a list stands; by its time if the index does not know it.
+-- The field of the state under which the position of a message is found by its createTime. It is
+-- there, as is the field 'strays', where the two are not the same instant.
+local function stray(text) return 'at:' .. raw_field(text, 'createTime') end
+
+-- Whether a message of a list stands before a position; by its time if the index does not know it.
 local function is_before(text, position)
   local known = redis.call('HGET', KEYS[2], id_of(text))
   if known then return tonumber(known) < position end
@@ -81,18 +85,20 @@ local function count_aged()
   return oldest and is_before(oldest, cutoff) and place(cutoff) or 0
 end
 
--- Removes the oldest `count` messages; returns the position of the newest of them.
-local function pop(count)
-  local ids, position = {}, nil
-  if is_room then
-    local popped = redis.call('ZPOPMIN', KEYS[1], count)
-    for at = 1, #popped, 2 do ids[#ids + 1] = id_of(popped[at]) end
-    position = tonumber(popped[#popped])
-  else
-    local popped = redis.call('LPOP', KEYS[1], count) or {}
-    for at = 1, #popped do ids[at] = id_of(popped[at]) end
-    if #ids > 0 then position = tonumber(redis.call('HGET', KEYS[2], ids[#ids]) or 0) end
+-- Removes the oldest `count` messages, at least one; returns the position of the newest of them.
+-- `strays` is the field of the state.
+local function pop(count, strays)
+  local texts = redis.call(is_room and 'ZPOPMIN' or 'LPOP', KEYS[1], count)
+  -- The texts of a room come each with its position.
+  local step, ids, fields = is_room and 2 or 1, {}, {}
+  for at = 1, #texts, step do
+    ids[#ids + 1] = id_of(texts[at])
+    if strays then fields[#fields + 1] = stray(texts[at]) end
   end
-  if #ids > 0 then redis.call('HDEL', KEYS[2], unpack(ids)) end
-  return position
+  -- Where the index has lost the newest, what was trimmed before is still true.
+  local position = is_room and texts[#texts] or redis.call('HGET', KEYS[2], ids[#ids])
+    or redis.call('HGET', KEYS[3], 'trimmed') or 0
+  redis.call('HDEL', KEYS[2], unpack(ids))
+  if strays then redis.call('HDEL', KEYS[3], unpack(fields)) end
+  return tonumber(position)
 end

@@ -13,7 +13,8 @@ local count = redis.call(is_room and 'ZCARD' or 'LLEN', KEYS[1])
 local surplus = math.max(count - ARGV[3], count > 0 and count_aged() or 0)
 local batch = math.min(surplus, PURGE_MAX)
 if batch > 0 then
-  redis.call('HSET', KEYS[3], 'trimmed', format('%.0f', pop(batch)))
+  local trimmed = pop(batch, redis.call('HGET', KEYS[3], 'strays'))
+  redis.call('HSET', KEYS[3], 'trimmed', format('%.0f', trimmed))
 end
 -- A key that was recreated after an eviction would otherwise stay for ever.
 for key = 1, 3 do

@@ -1,6 +1,6 @@
 //! The messages of one conversation, in order.
 
-use std::collections::{VecDeque, hash_map};
+use std::collections::{BTreeMap, VecDeque, hash_map};
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -33,6 +33,8 @@ pub(super) struct Log {
     /// From the hash of a message id to the position. An id whose hash is taken over by another id
     /// is merely no longer recognised when it comes again.
     index: FxHashMap<u64, Position>,
+    /// From the positions of those messages whose `createTime` is another instant to that instant.
+    strays: BTreeMap<Position, Position>,
     /// The position of the newest message, kept or not.
     pub(super) last: Position,
     /// The newest position that is no longer kept.
@@ -80,13 +82,43 @@ impl Log {
         weight
     }
 
-    /// Gives the message at `position` another text; returns the weights before and after.
-    pub(super) fn replace(&mut self, position: Position, json: Bytes) -> (usize, usize) {
+    /// Whether the text of the message at `position` begins so.
+    pub(super) fn begins_with(&self, position: Position, head: &str) -> bool {
+        let entry = self.messages.get(self.place(position));
+        entry.is_some_and(|entry| entry.json.starts_with(head.as_bytes()))
+    }
+
+    /// Gives the message at `position` the time `at` and the text with it, and the position `at`, or
+    /// the next one after that of the message before it, unless a later message stands in the way.
+    /// Returns its position and its weights before and after.
+    pub(super) fn retime(
+        &mut self,
+        position: Position,
+        at: Position,
+        json: Bytes,
+    ) -> (Position, usize, usize) {
+        let wanted = self.previous(position).next(at);
         let place = self.place(position);
-        let Some(entry) = self.messages.get_mut(place) else { return (0, 0) };
+        let newer = self.messages.get(place + 1).map(|entry| entry.position);
+        let moved = if newer.is_none_or(|newer| wanted < newer) { wanted } else { position };
+        if newer.is_none() {
+            self.last = moved;
+        }
+        self.strays.remove(&position);
+        self.note_time(moved, at);
+        let entry = &mut self.messages[place];
         let before = entry.weight();
         entry.json = json;
-        (before, entry.weight())
+        entry.position = moved;
+        self.index.insert(entry.id_hash, moved);
+        (moved, before, entry.weight())
+    }
+
+    /// Notes that the `createTime` of the message at `position` is `time`.
+    pub(super) fn note_time(&mut self, position: Position, time: Position) {
+        if position != time {
+            self.strays.insert(position, time);
+        }
     }
 
     /// Takes the message at `position` out; returns its weight.
@@ -113,7 +145,8 @@ impl Log {
     /// The newest messages of a page that are not older than `cutoff`.
     pub(super) fn read(&self, cutoff: Position, page: &Page) -> History {
         let kept = self.place(cutoff);
-        let end = page.before.map_or(self.len(), |before| self.place(before)).max(kept);
+        let end =
+            page.before.map_or(self.len(), |before| self.place(self.cursor(before))).max(kept);
         let start = end.saturating_sub(usize::from(page.limit)).max(kept);
         let messages = self
             .messages
@@ -123,12 +156,19 @@ impl Log {
         History { messages, more: start > kept, degraded: false }
     }
 
+    /// Where the message with this `createTime` stands; where it would stand if there is none.
+    fn cursor(&self, time: Position) -> Position {
+        let mut strays = self.strays.iter();
+        strays.find(|(_, it)| **it == time).map_or(time, |(position, _)| *position)
+    }
+
     /// The place of the first message that does not stand before `position`.
     fn place(&self, position: Position) -> usize {
         self.messages.partition_point(|entry| entry.position < position)
     }
 
     fn forget(&mut self, entry: &Entry) {
+        self.strays.remove(&entry.position);
         if let hash_map::Entry::Occupied(indexed) = self.index.entry(entry.id_hash)
             && *indexed.get() == entry.position
         {

@@ -101,6 +101,9 @@ impl MemoryStore {
 
     /// Stores a message that was delivered at `at` already: it keeps that time, and that position
     /// too unless a later one is taken; then it goes behind that.
+    ///
+    /// If its author's message is there already, it takes that time, and that position as far as
+    /// the order of what is stored allows.
     pub fn append_at(&mut self, now: Position, append: &Append, at: Position) -> Appended {
         self.store(now, append, Some(at))
     }
@@ -111,8 +114,13 @@ impl MemoryStore {
         let log = &mut self.slots[slot].log;
         if let Some(position) = log.find(id_hash, &append.message_id) {
             let previous = log.previous(position);
-            if let Some(at) = at {
-                let (before, after) = log.replace(position, append.draft.at(at).json_bytes());
+            let mut position = position;
+            if let Some(at) = at
+                && log.begins_with(position, &append.draft.head)
+            {
+                let (before, after);
+                (position, before, after) =
+                    log.retime(position, at, append.draft.at(at).json_bytes());
                 self.counters.bytes = self.counters.bytes - before + after;
                 self.evict();
             }
@@ -120,7 +128,9 @@ impl MemoryStore {
         }
         let previous = log.last;
         let position = previous.max(self.floor).next(at.unwrap_or(now));
-        let message = append.draft.at(at.unwrap_or(position));
+        let time = at.unwrap_or(position);
+        log.note_time(position, time);
+        let message = append.draft.at(time);
         self.insert(slot, now, position, id_hash, &message);
         Appended { position, previous, message: Some(message) }
     }
@@ -146,7 +156,9 @@ impl MemoryStore {
         self.insert(slot, now, position, id_hash, message);
     }
 
-    /// A page of a conversation.
+    /// A page of a conversation: what stands before the message whose `createTime` is `before`, or,
+    /// if there is none, before that position. So whoever pages with the `createTime` of the oldest
+    /// message that it got skips none and gets none twice, wherever that message stands.
     #[must_use]
     pub fn read(&self, now: Position, conversation: &Conversation, page: &Page) -> History {
         match self.names.get(conversation) {

@@ -261,12 +261,14 @@ impl Tiered {
             return;
         }
         match result {
-            Ok((position, _, _)) => {
+            Ok(_) => {
                 outage.replaying.pop_front();
                 outage.replayed += 1;
                 self.counts.replayed += 1;
                 let entry = self.journal.pop_front().expect("only its messages are replayed");
-                turn.inputs.push(Input::Confirmed { append: entry.append, position });
+                // What receivers saw, even if Redis had to put it behind something later.
+                let (append, position) = (entry.append, entry.position);
+                turn.inputs.push(Input::Confirmed { append, position });
             }
             Err(Fault::Refused(reason)) => {
                 outage.replaying.pop_front();
