@@ -11,7 +11,7 @@ use crate::actors::hub::{self, HubActor};
 use crate::actors::redis_store::{Answers, Commands, RedisSettings, RedisStore, Running};
 use crate::config::{Config, Loaded, Storage};
 use crate::metrics::Metrics;
-use crate::store::{Answer, Command, Fault, Found, Journal, MemoryStore, Tiered};
+use crate::store::{Answer, Command, Damage, Fault, Found, Journal, MemoryStore, Tiered};
 
 /// The store of a hub, not yet tied to it.
 pub(super) struct Opened {
@@ -134,6 +134,13 @@ fn open_file(directory: &Path, bytes_max: usize) -> io::Result<Journal> {
     let journal = Journal::open(directory, bytes_max).map_err(|error| {
         io::Error::new(error.kind(), format!("JOURNAL_DIR={}: {error}", directory.display()))
     })?;
+    if let Some(Damage { bytes, original }) = journal.damage() {
+        log::warn!(
+            "store: {bytes} bytes of the journal are damaged and were skipped, {} messages kept; the file as it was is {}",
+            journal.len(),
+            original.display()
+        );
+    }
     if !journal.is_empty() {
         log::info!("store: {} messages of an earlier process are in the journal", journal.len());
     }
