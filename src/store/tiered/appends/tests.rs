@@ -49,11 +49,13 @@ impl Rig {
 
     /// What the log was told of the file.
     fn told(&self) -> Vec<&str> {
-        let error = |notice| match notice {
-            &Notice::JournalFile { ref error } => Some(error.as_str()),
-            _ => None,
-        };
-        self.turn.notices.iter().filter_map(error).collect()
+        let mut told = Vec::new();
+        for notice in &self.turn.notices {
+            if let Notice::JournalFile { error } = notice {
+                told.push(error.as_str());
+            }
+        }
+        told
     }
 }
 
