@@ -263,6 +263,7 @@ impl Handler<Drain> for HubActor {
 
     fn handle(&mut self, _: Drain, context: &mut Self::Context) {
         let now = self.clock.now();
+        self.store.hurry(now);
         self.step(now, Input::Drain);
         self.follow_up(now);
         self.let_go(context);

@@ -126,13 +126,23 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether the operator counts on Redis: it is demanded, or an address of it was chosen.
+    /// Whether the operator counts on Redis: it is demanded, or something was said of it.
     #[must_use]
     pub fn needs_redis(&self) -> bool {
-        let named = ["VALKEY_URL", "VALKEY_HOST", "VALKEY_PORT"];
+        let named = [
+            "VALKEY_URL",
+            "VALKEY_HOST",
+            "VALKEY_PORT",
+            "VALKEY_USERNAME",
+            "VALKEY_PASSWORD",
+            "VALKEY_USE_TLS",
+            "REDIS_DB",
+            "KEY_PREFIX",
+            "JOURNAL_DIR",
+        ];
         match self.config.storage {
             Storage::Redis => true,
-            Storage::Auto => named.iter().any(|name| self.settings.is_chosen(name)),
+            Storage::Auto => named.iter().any(|name| self.settings.is_said(name)),
             Storage::Memory => false,
         }
     }

@@ -39,8 +39,10 @@ pub(super) fn read(settings: &Settings, warnings: &mut Vec<String>) -> Result<Co
             format!("must be more than PING_INTERVAL_SECS={interval}"),
         ));
     }
+    let host = settings.required("HOST", host::parse)?;
+    check_login(settings, &host, warnings)?;
     Ok(Config {
-        host: settings.required("HOST", host::parse)?,
+        host,
         port: settings.required("PORT", number(0..=u16::MAX))?,
         workers: workers(settings)?,
         storage: settings.required(
@@ -97,6 +99,21 @@ fn read_limits(settings: &Settings) -> Result<Limits, ConfigError> {
         frames_burst: settings.required("RATE_BURST", number(1..=1_000_000))?,
         ping_interval: settings.required("PING_INTERVAL_SECS", seconds)?,
     })
+}
+
+/// Checks that nobody counts on a login that is not there.
+fn check_login(
+    settings: &Settings,
+    host: &str,
+    warnings: &mut Vec<String>,
+) -> Result<(), ConfigError> {
+    settings.required("AUTH_MODE", choice(&[("none", ())]))?;
+    if !host::is_loopback(host) {
+        warnings.push(format!(
+            "HOST={host} with AUTH_MODE=none: whoever reaches the port can be any user"
+        ));
+    }
+    Ok(())
 }
 
 fn read_origins(settings: &Settings, warnings: &mut Vec<String>) -> Result<Origins, ConfigError> {

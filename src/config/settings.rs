@@ -152,6 +152,15 @@ impl Settings {
             .unwrap_or_else(|| panic!("{name} is in the table of variables"))
     }
 
+    /// Whether somebody said something about `name`, be it its default; a copy of `.env.example` says
+    /// nothing.
+    #[must_use]
+    pub fn is_said(&self, name: &str) -> bool {
+        let setting = self.get(name);
+        let aloud = matches!(setting.source, Source::Flag | Source::Environment);
+        setting.is_chosen() || aloud && setting.text().is_some()
+    }
+
     /// Whether somebody chose another value of `name` than its default.
     #[must_use]
     pub fn is_chosen(&self, name: &str) -> bool {

@@ -8,6 +8,10 @@ const OURS: &str = "VALKEY_";
 /// What Kubernetes and Docker put into the environment beside a service called `valkey`.
 const LINKS: [&str; 3] = ["VALKEY_PORT_", "VALKEY_SERVICE_", "VALKEY_ENV_"];
 
+/// What an operator who sets it relies on, and this version does not have.
+const NOT_YET: [&str; 6] =
+    ["API_KEY", "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
+
 /// One line for each name of the environment or of `.env` that was hardly meant as it stands.
 pub fn warnings(inputs: &Inputs) -> Vec<String> {
     let sources = [("the environment", &inputs.environment), (".env", &inputs.file)];
@@ -15,6 +19,10 @@ pub fn warnings(inputs: &Inputs) -> Vec<String> {
     for (place, texts) in sources {
         for name in texts.keys().filter(|name| Variable::find(name).is_none()) {
             if LINKS.iter().any(|link| name.starts_with(link)) {
+                continue;
+            }
+            if NOT_YET.contains(&name.as_str()) {
+                warnings.push(format!("{name} in {place} is not read by this version"));
                 continue;
             }
             // Other programs may use any other name; but who writes it into our file means us.
@@ -77,12 +85,13 @@ mod tests {
     fn a_misspelt_name_is_told_with_the_one_that_is_meant() {
         let inputs = Inputs {
             environment: texts(&["VALKEY_PASSWROD", "VALKEY_FOO", "PATH", "PRT", "MAX_FRAME_BYTE"]),
-            file: texts(&["MAX_FRAME_BYTE", "DATABASE_URL", "LOGNAME"]),
+            file: texts(&["MAX_FRAME_BYTE", "DATABASE_URL", "LOGNAME", "API_KEY"]),
             ..Inputs::default()
         };
         assert_eq!(
             warnings(&inputs),
             [
+                "API_KEY in .env is not read by this version",
                 "MAX_FRAME_BYTE in .env is not read; is MAX_FRAME_BYTES meant?",
                 "VALKEY_FOO in the environment is not read",
                 "VALKEY_PASSWROD in the environment is not read; is VALKEY_PASSWORD meant?",

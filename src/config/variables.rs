@@ -117,6 +117,7 @@ variables! {
         KEY_PREFIX = "", Plain, "What every key begins with, up to 64 bytes";
     }
     Access {
+        AUTH_MODE = "none", Plain, "Who may connect: none (whoever reaches the port; there is no login yet)";
         ALLOWED_ORIGINS = "", Plain, "Origins of pages that may connect, comma separated, or *; empty: the same host and localhost";
         ALLOW_MISSING_ORIGIN = "false", Switch, "Whether clients without an Origin may connect once ALLOWED_ORIGINS is set";
         TRUSTED_PROXIES = "", Plain, "Addresses or networks (10.0.0.0/8) whose forwarding headers are believed, comma separated";

@@ -5,9 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::SessionId;
-use crate::protocol::{
-    Draft, Encoded, FrameKind, MessageId, Page, Position, Reference, RoomId, UserId,
-};
+use crate::protocol::{Draft, MessageId, Page, Position, Reference, RoomId, UserId};
 
 /// Where messages are kept in one order: a room, or a pair of users.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -149,15 +147,6 @@ pub struct Stored {
     pub position: Position,
     /// Its JSON text, UTF-8, as it was delivered to a room (without `incoming`).
     pub json: Bytes,
-}
-
-impl Stored {
-    /// A message as the fan-out made it, sharing its bytes.
-    #[must_use]
-    pub fn new(position: Position, message: &Encoded) -> Self {
-        debug_assert_eq!(message.kind(), FrameKind::ChatMessage);
-        Self { position, json: message.json_bytes() }
-    }
 }
 
 /// Why a read was not answered.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::protocol::Limits;
 
+/// Time between two notices of dropped frames.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// So many times the limit is a flood.
 const FLOOD_FACTOR: u32 = 10;
 /// So many seconds of flood in a row end the session.
@@ -28,7 +30,7 @@ pub(super) struct Rate {
     tokens: f32,
     refilled: Duration,
     dropped: u32,
-    told_second: Option<u32>,
+    told: Option<Duration>,
     second: u32,
     frames_in_second: u32,
     flood_seconds: u8,
@@ -40,7 +42,7 @@ impl Rate {
             tokens: limits.frames_burst as f32,
             refilled: now,
             dropped: 0,
-            told_second: None,
+            told: None,
             second: 0,
             frames_in_second: 0,
             flood_seconds: 0,
@@ -65,10 +67,10 @@ impl Rate {
             return Verdict::Take;
         }
         self.dropped += 1;
-        if self.told_second == Some(second) {
+        if self.told.is_some_and(|told| now < told + TELL_INTERVAL) {
             return Verdict::Drop;
         }
-        self.told_second = Some(second);
+        self.told = Some(now);
         let dropped = std::mem::take(&mut self.dropped);
         let retry_after_ms = ((1.0 - self.tokens) / rate * 1000.0).ceil() as u64;
         Verdict::DropAndTell { dropped, retry_after_ms }

@@ -159,7 +159,7 @@ impl Hub {
         let spread = u64::try_from(self.config.drain.as_millis()).unwrap_or(u64::MAX);
         for (place, id) in (0..).zip(&sessions) {
             self.forget(*id, out);
-            out.push(goodbye(*id, spread / sessions.len() as u64 * place));
+            out.push(goodbye(*id, spread.saturating_mul(place) / sessions.len() as u64));
         }
     }
 

@@ -182,9 +182,10 @@ impl Instruments {
     }
 }
 
-/// Makes a counter show a total that is kept elsewhere; the total must never shrink.
+/// Makes a counter show a total that is kept elsewhere and only grows. Of two who show it at once, the
+/// later total stays.
 pub fn show_total(counter: &Counter, total: u64) {
-    counter.inner().store(total, Ordering::Relaxed);
+    counter.inner().fetch_max(total, Ordering::Relaxed);
 }
 
 impl Deref for Metrics {

@@ -25,7 +25,7 @@ use crate::actors::socket::{SocketConfig, Workers};
 use crate::config::{Config, Loaded};
 use crate::http::upgrade::upgrade;
 use crate::http::{Doorkeeper, Shared, Sources, decide, routes};
-use crate::hub::{HubConfig, SessionId};
+use crate::hub::{Health, HubConfig, SessionId};
 use crate::metrics::Metrics;
 
 use self::storage::Opened;
@@ -106,6 +106,8 @@ pub async fn run(
             .workers(config.workers)
             .backlog(u32::try_from(BACKLOG).expect("a small positive number"))
             .disable_signals()
+            // Idle HTTP connections need no farewell; sockets of sessions have had theirs.
+            .shutdown_timeout(1)
             .listen("hub", listener, move || {
                 let sockets = workers.enter(|worker, _| {
                     let inflow = Arc::clone(&inflows[worker]);
@@ -201,5 +203,16 @@ async fn drain(hub: &Addr<HubActor>, workers: &Workers, redis: Option<Running>) 
     };
     if actix_rt::time::timeout(SETTLE_TIMEOUT, settled).await.is_err() {
         log::warn!("stopping: not everything was done within {} s", SETTLE_TIMEOUT.as_secs());
+    }
+    if let Ok(status) = hub.send(Inspect).await
+        && status.journal_messages > 0
+        && status.store == Health::Degraded
+    {
+        let count = status.journal_messages;
+        if status.journal_durable {
+            log::info!("stopping: {count} messages stay in JOURNAL_DIR for the next start");
+        } else {
+            log::warn!("stopping: {count} messages are not in Redis and end with this process");
+        }
     }
 }

@@ -76,6 +76,9 @@ pub enum Fault {
     /// READONLY, LOADING, OOM, MISCONF, MASTERDOWN, NOAUTH, WRONGPASS, NOPERM, CLUSTERDOWN.
     #[error("{0}")]
     Away(String),
+    /// It was not asked, for too much waits for it already: that says nothing about it.
+    #[error("{0}")]
+    Busy(String),
     /// It does not do this one thing (a key of another type, say); asking again would not help.
     #[error("{0}")]
     Refused(String),

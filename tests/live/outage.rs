@@ -191,6 +191,42 @@ fn redis_comes_and_goes_many_times_under_chat() {
 }
 
 #[test]
+fn a_stop_during_an_outage_waits_for_redis_to_take_the_journal() {
+    let mut redis = RedisServer::start_persistent();
+    let mut server = Server::start(&[("VALKEY_URL", &redis.url())]);
+    let mut chat = Chat::begin(&server);
+    chat.say();
+    redis.kill();
+    for _ in 0..20 {
+        chat.say();
+    }
+    server.signal("TERM");
+    // Both must answer the close, or the hub waits for them too.
+    assert_eq!(u16::from(chat.bob.closed().unwrap().code), 1001);
+    assert_eq!(u16::from(chat.ana.closed().unwrap().code), 1001);
+    redis.restart();
+    assert_eq!(server.wait(), Some(0));
+    assert_eq!(redis.run::<usize>(&["ZCARD", "room:messages:tea"]), 21);
+    assert_eq!(redis.run::<usize>(&["EXISTS", "room:members:tea", "connections:tea"]), 0);
+}
+
+#[test]
+fn what_is_lost_at_a_stop_without_redis_is_said() {
+    let mut redis = RedisServer::start();
+    let mut server = Server::start(&[("VALKEY_URL", &redis.url())]);
+    let mut chat = Chat::begin(&server);
+    redis.kill();
+    for _ in 0..3 {
+        chat.say();
+    }
+    server.signal("TERM");
+    chat.bob.closed();
+    chat.ana.closed();
+    server.wait_for_log("3 messages are not in Redis and end with this process");
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
 fn what_a_killed_hub_left_on_disk_is_history_and_is_not_delivered_twice() {
     let mut redis = RedisServer::start_persistent();
     let journal = tempfile::tempdir().unwrap();

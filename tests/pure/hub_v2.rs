@@ -290,6 +290,13 @@ fn a_stopping_hub_gives_every_client_its_own_time_to_come_back() {
     times.sort_unstable();
     assert_eq!(times, (0..10).map(|place| place * 1000).collect::<Vec<_>>());
     assert_eq!(world.facts.len(), 10, "all memberships are taken back");
+    // More clients than milliseconds: the times are still spread over all of them.
+    let mut world = World::new();
+    let sessions: Vec<_> =
+        (0..20_000).map(|number| world.connect(&format!("u{number}"), Version::V1)).collect();
+    world.handle(Input::Drain);
+    let last = world.closed(*sessions.iter().max().unwrap()).unwrap();
+    assert_eq!(last.1, r#"{"reconnectAfterMs":9999}"#);
     let late = world.connect("late", Version::V1);
     assert_eq!(world.closed(late).unwrap().0, CloseCode::ShuttingDown);
     assert_eq!(world.hub.session_count(), 0);

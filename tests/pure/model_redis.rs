@@ -59,6 +59,8 @@ pub struct ModelRedis {
     pub mode: Mode,
     pub data: Conversations,
     pub told: usize,
+    /// The most bytes of messages that waited at once.
+    pub most_bytes: usize,
     latched: bool,
     marked: bool,
     waiting: VecDeque<(Duration, Command)>,
@@ -72,6 +74,7 @@ impl ModelRedis {
             mode: Mode::Well,
             data: Conversations::default(),
             told: 0,
+            most_bytes: 0,
             latched: false,
             marked: false,
             waiting: VecDeque::new(),
@@ -81,6 +84,11 @@ impl ModelRedis {
 
     pub fn send(&mut self, now: Now, commands: Vec<Command>) {
         self.waiting.extend(commands.into_iter().map(|command| (now.elapsed, command)));
+        let weights = self.waiting.iter().map(|(_, command)| match command {
+            Command::Append { append, .. } => append.weight(),
+            _ => 0,
+        });
+        self.most_bytes = self.most_bytes.max(weights.sum());
     }
 
     /// Answers what can be answered now, in order.

@@ -9,8 +9,8 @@ use aleatoria::hub::{
 };
 use aleatoria::protocol::{Draft, MessageId, Page, Position, RoomId, UserId};
 use aleatoria::store::{
-    Answer, Command, DELIVERY_DEADLINE, Found, Journal, MemoryStore, Notice, Retention, Tiered,
-    Turn,
+    Answer, Command, DELIVERY_DEADLINE, Fault, Found, Journal, MemoryStore, Notice, Retention,
+    Tiered, Turn,
 };
 use serde_json::value::RawValue;
 
@@ -364,6 +364,76 @@ fn a_message_that_redis_will_never_take_does_not_stop_the_others() {
         [("bad".to_owned(), Kept::Memory), ("good".to_owned(), Kept::Redis)]
     );
     assert!(matches!(rig.notices.last(), Some(Notice::MessagesRefused { count: 1, .. })));
+    assert_eq!(rig.healths(), []);
+}
+
+#[test]
+fn a_journal_of_any_size_is_replayed_a_few_megabytes_at_a_time() {
+    let mut rig = Rig::with(Journal::in_memory(1 << 30));
+    rig.redis.mode = Mode::Down;
+    let payload = format!(r#"{{"content":"{}"}}"#, "x".repeat(900_000));
+    for number in 0..30 {
+        let mut append = message("tea", &format!("m{number}"));
+        let payload = RawValue::from_string(payload.clone()).unwrap();
+        let Conversation::Room(room) = &append.conversation else { panic!() };
+        append.draft = Draft::new(&append.author, None, Some(room), &append.message_id, &payload);
+        rig.perform(Effect::Append(append));
+    }
+    rig.redis.mode = Mode::Well;
+    rig.redis.most_bytes = 0;
+    rig.run(Duration::from_secs(5));
+    assert_eq!(rig.in_redis("tea").len(), 30);
+    assert!(rig.redis.most_bytes < 5 << 20, "{} bytes at once", rig.redis.most_bytes);
+}
+
+#[test]
+fn a_store_is_settled_when_nothing_would_be_lost() {
+    let mut rig = Rig::new();
+    assert!(rig.store.is_settled());
+    rig.redis.mode = Mode::Down;
+    rig.append("tea", "m1");
+    assert!(!rig.store.is_settled(), "it waits in memory only");
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(3));
+    assert!(rig.store.is_settled());
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::with(Journal::open(dir.path(), 1 << 20).unwrap());
+    rig.redis.mode = Mode::Down;
+    rig.append("tea", "m1");
+    assert!(rig.store.is_settled(), "the next process finds it");
+}
+
+#[test]
+fn a_stopping_hub_does_not_wait_for_the_end_of_a_trial() {
+    let mut rig = Rig::new();
+    for _ in 0..4 {
+        rig.redis.mode = Mode::Down;
+        rig.run(Duration::from_millis(1_500));
+        rig.redis.mode = Mode::Well;
+        rig.run(Duration::from_secs(8));
+    }
+    rig.redis.mode = Mode::Down;
+    rig.run(Duration::from_millis(1_500));
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_millis(3_000));
+    assert_eq!(rig.store.health(), Health::Degraded);
+    rig.store.hurry(rig.now);
+    rig.run(Duration::from_millis(200));
+    assert_eq!(rig.store.health(), Health::Ok);
+}
+
+#[test]
+fn a_read_that_found_no_room_says_nothing_about_redis() {
+    let mut rig = Rig::new();
+    rig.append("tea", "m1");
+    let mut turn = Turn::default();
+    rig.store.perform(rig.now, read("tea"), &mut turn);
+    let Some(Command::Read { ticket, .. }) = turn.commands.pop() else { panic!() };
+    let result = Err(Fault::Busy("too many reads".to_owned()));
+    rig.store.answer(rig.now, Answer::Loaded { ticket, result }, &mut turn);
+    rig.take(turn);
+    assert!(matches!(rig.inputs.last(), Some(Input::Loaded { result: Ok(_), .. })));
     assert_eq!(rig.healths(), []);
 }
 

@@ -53,7 +53,7 @@ impl Connections {
             Ok(Ok(connection)) => Ok(Lease { connection: Some(connection), generation }),
             Ok(Err(PoolError::Backend(error))) => Err(connection_fault(&error)),
             Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => {
-                Err(Fault::Away("no connection is free".to_owned()))
+                Err(Fault::Busy("no connection is free".to_owned()))
             }
             Ok(Err(PoolError::Timeout(_))) | Err(_) => {
                 Err(Fault::Away("no connection in time".to_owned()))
@@ -106,7 +106,8 @@ impl Lease {
         if let Some(first) = answers.iter().position(is_unknown_script) {
             for answer in self.send(&together(Script::ALL.map(Script::load))).await? {
                 if let Value::ServerError(error) = answer {
-                    let (Fault::Away(why) | Fault::Refused(why)) = server_fault(&error);
+                    let (Fault::Away(why) | Fault::Busy(why) | Fault::Refused(why)) =
+                        server_fault(&error);
                     return Err(Fault::Away(format!("it does not take the scripts: {why}")));
                 }
             }

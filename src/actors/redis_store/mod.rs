@@ -110,6 +110,7 @@ impl RedisStore {
         for answer in &answers {
             match fault_in(answer) {
                 Some(Fault::Away(_)) => add(&self.counters.away, 1),
+                Some(Fault::Busy(_)) => add(&self.counters.full, 1),
                 Some(Fault::Refused(_)) => add(&self.counters.refused, 1),
                 None => {}
             }

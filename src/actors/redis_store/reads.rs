@@ -42,7 +42,6 @@ impl RedisStore {
     /// Queues a read, or answers at once that there is no room.
     pub(super) fn queue_read(&mut self, ticket: Ticket, read: &Read) {
         if self.reads.waiting.len() >= self.reads.waiting_max {
-            add(&self.counters.full, 1);
             return self.answer(vec![late(ticket)], None);
         }
         let (command, limit) = (self.phrases.read(read), read.page.limit);
@@ -94,6 +93,6 @@ impl RedisStore {
 }
 
 fn late(ticket: Ticket) -> Answer {
-    let fault = Fault::Away("too many reads are waiting for Redis".to_owned());
+    let fault = Fault::Busy("too many reads are waiting for Redis".to_owned());
     Answer::Loaded { ticket, result: Err(fault) }
 }

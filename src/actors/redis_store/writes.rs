@@ -226,7 +226,7 @@ impl RedisStore {
             Sent::Renew => (None, number(&value).err()),
         };
         match &fault {
-            Some(Fault::Away(why)) => {
+            Some(Fault::Away(why) | Fault::Busy(why)) => {
                 *failed = true;
                 self.writes.latch(why.clone());
             }

@@ -48,7 +48,7 @@ impl Tiered {
                 let placed = Placed { position, previous, kept: Kept::Redis };
                 turn.inputs.push(Input::Appended { append, placed, message });
             }
-            Err(Fault::Away(reason)) => self.lose_redis(now, reason, turn),
+            Err(Fault::Away(reason) | Fault::Busy(reason)) => self.lose_redis(now, reason, turn),
             Err(Fault::Refused(reason)) => {
                 let Some(Pending { append, .. }) = self.pending.pop_front() else { return };
                 self.count_refusal(now, append.conversation.clone(), reason, turn);

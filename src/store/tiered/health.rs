@@ -11,16 +11,20 @@ use rand::RngExt;
 use super::{DELIVERY_DEADLINE, Notice, REMINDER_INTERVAL, Tiered, Turn};
 use crate::hub::{Health, Input, Now};
 use crate::protocol::Position;
-use crate::store::{Command, Fault, Probe, Ticket};
+use crate::store::{Command, Entry, Fault, Probe, Ticket};
 
 /// Time between probes while Redis is well, so that its loss is noticed without traffic too.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a probe of a Redis that is well may take before it counts as lost.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 /// Time to the first probe after a failure; doubled with each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// Longest time between two probes of a Redis that is away.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Journalled messages on their way to Redis at once.
 const REPLAY_BATCH: usize = 256;
+/// Bytes of them, but for one message alone; far below what may wait for Redis.
+const REPLAY_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// An outage that begins so soon after the last one is a relapse.
 const RELAPSE_WITHIN: Duration = Duration::from_secs(60);
@@ -47,6 +51,14 @@ impl Relapses {
             count => TRIAL_MIN.saturating_mul(1 << (count - 1).min(10)).min(TRIAL_MAX),
         }
     }
+}
+
+/// A probe that is on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probing {
+    /// Whether it takes off the latch of a failure that was seen.
+    resume: bool,
+    since: Duration,
 }
 
 /// A time without Redis.
@@ -76,6 +88,12 @@ impl Outage {
     /// An outage that was there before the process.
     pub(super) fn at_start(reason: String, quiet: bool) -> Self {
         Self { quiet, ..Self::new(reason, Duration::ZERO, 0) }
+    }
+
+    /// No outage, but the journal of an earlier process comes first: the log and the hub hear only
+    /// that it is replayed.
+    pub(super) fn replay_at_start() -> Self {
+        Self { told: true, ..Self::new("the journal is replayed".to_owned(), Duration::ZERO, 0) }
     }
 
     fn new(reason: String, since: Duration, refused_before: u64) -> Self {
@@ -127,12 +145,18 @@ impl Tiered {
     /// Sends a probe when one is due.
     pub(super) fn check_probe(&mut self, now: Now, turn: &mut Turn) {
         self.tell_outage(turn);
+        if self.outage.is_none()
+            && self.probing.is_some_and(|probe| now.elapsed >= probe.since + PROBE_PATIENCE)
+        {
+            let reason = format!("no answer within {} s", PROBE_PATIENCE.as_secs());
+            self.lose_redis(now, reason, turn);
+        }
         let replaying = self.outage.as_ref().is_some_and(|outage| !outage.replaying.is_empty());
         if self.probing.is_some() || replaying || now.elapsed < self.probe_due {
             return;
         }
         let resume = self.outage.is_some();
-        self.probing = Some(resume);
+        self.probing = Some(Probing { resume, since: now.elapsed });
         turn.commands.push(Command::Probe { resume });
     }
 
@@ -142,7 +166,7 @@ impl Tiered {
         result: Result<Probe, Fault>,
         turn: &mut Turn,
     ) {
-        let resumed = self.probing.take() == Some(true);
+        let resumed = self.probing.take().is_some_and(|probe| probe.resume);
         match (result, self.outage.is_some()) {
             (Ok(probe), false) => {
                 self.probe_due = now.elapsed + PROBE_INTERVAL;
@@ -161,12 +185,21 @@ impl Tiered {
             }
             // It was sent while all was well and says nothing of the time since.
             (Ok(_), true) => {}
-            (Err(Fault::Away(reason) | Fault::Refused(reason)), false) => {
+            (Err(Fault::Away(reason) | Fault::Refused(reason) | Fault::Busy(reason)), false) => {
                 self.lose_redis(now, reason, turn);
             }
-            (Err(Fault::Away(reason) | Fault::Refused(reason)), true) => {
+            (Err(Fault::Away(reason) | Fault::Refused(reason) | Fault::Busy(reason)), true) => {
                 self.back_off(now, reason);
             }
+        }
+    }
+
+    /// Ends an outage as soon as it can be ended: the hub is stopping, and what is not in Redis by
+    /// then may be lost.
+    pub fn hurry(&mut self, now: Now) {
+        if let Some(outage) = &mut self.outage {
+            outage.trial = Duration::ZERO;
+            self.probe_due = now.elapsed;
         }
     }
 
@@ -180,7 +213,14 @@ impl Tiered {
 
     /// Sends the next messages of the journal to Redis; when none is left, Redis may be well again.
     fn replay(&mut self, now: Now, turn: &mut Turn) {
-        let batch: Vec<_> = self.journal.iter().take(REPLAY_BATCH).cloned().collect();
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            let first = bytes == 0;
+            bytes += entry.append.weight();
+            first || bytes <= REPLAY_BATCH_BYTES
+        };
+        let batch: Vec<_> =
+            self.journal.iter().take(REPLAY_BATCH).take_while(fits).cloned().collect();
         if batch.is_empty() {
             return self.try_restore(now, turn);
         }
@@ -233,7 +273,7 @@ impl Tiered {
                 let entry = self.journal.pop_front().expect("only its messages are replayed");
                 self.count_refusal(now, entry.append.conversation, reason, turn);
             }
-            Err(Fault::Away(reason)) => {
+            Err(Fault::Away(reason) | Fault::Busy(reason)) => {
                 outage.replaying.clear();
                 return self.back_off(now, reason);
             }

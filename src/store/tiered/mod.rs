@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::appends::Disk;
 use self::facts::Facts;
-use self::health::{Outage, Relapses};
+use self::health::{Outage, Probing, Relapses};
 use self::reads::Asked;
 use super::{Answer, Command, Entry, Fault, Journal, MemoryStore, Ticket};
 use crate::hub::{Append, Conversation, Effect, Health, Input, Now};
@@ -123,8 +123,7 @@ pub struct Tiered {
     relapses: Relapses,
     facts: Facts,
     probe_due: Duration,
-    /// Whether a probe is on its way, and if it was to resume.
-    probing: Option<bool>,
+    probing: Option<Probing>,
     purge_due: Duration,
     purging: Vec<Conversation>,
     tickets: u64,
@@ -160,7 +159,7 @@ impl Tiered {
         store.outage = match found {
             Found::Well if store.journal.is_empty() => None,
             // Until all is replayed, what comes now must not overtake it.
-            Found::Well => Some(Outage::at_start("the journal is replayed".to_owned(), false)),
+            Found::Well => Some(Outage::replay_at_start()),
             Found::Away(reason) => Some(Outage::at_start(reason, false)),
             Found::Unasked => Some(Outage::at_start("not there yet".to_owned(), true)),
         };
@@ -206,7 +205,7 @@ impl Tiered {
             Answer::Loaded { ticket, result } => self.read_answered(now, ticket, result, turn),
             Answer::Probed(result) => self.probe_answered(now, result, turn),
             Answer::Failed { fact, fault } => {
-                if let Fault::Away(reason) = fault {
+                if let Fault::Away(reason) | Fault::Busy(reason) = fault {
                     self.lose_redis(now, reason, turn);
                     if let Some(fact) = fact {
                         self.facts.miss(fact);
@@ -245,10 +244,12 @@ impl Tiered {
         self.home == Home::Memory || self.outage.as_ref().is_some_and(|outage| outage.quiet)
     }
 
-    /// Whether no message is on its way to Redis, and no fact waits to be.
+    /// Whether nothing would be lost if the process ended now: no message is on its way to Redis, no
+    /// fact waits to be, and no message waits for Redis in memory.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty() && self.facts_are_told()
+        let kept = self.journal.is_empty() || self.journal.is_durable() || self.is_embedded();
+        kept && self.pending.is_empty() && self.facts_are_told()
     }
 
     /// What it counted.
@@ -273,10 +274,12 @@ impl Tiered {
     fn purge(&mut self, now: Now, turn: &mut Turn) {
         if now.elapsed >= self.purge_due {
             self.purge_due = now.elapsed + PURGE_INTERVAL;
-            self.purging = self.memory.conversations().cloned().collect();
             self.memory.purge(now.wall);
+            if self.home == Home::Redis {
+                self.purging = self.memory.conversations().cloned().collect();
+            }
         }
-        if self.home == Home::Redis && self.outage.is_none() {
+        if self.outage.is_none() {
             let batch = self.purging.len().saturating_sub(PURGE_BATCH);
             turn.commands.extend(self.purging.drain(batch..).map(Command::Purge));
         }

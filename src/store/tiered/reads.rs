@@ -41,6 +41,7 @@ impl Tiered {
                 let result = Ok(History { degraded, ..history });
                 turn.inputs.push(Input::Loaded { read, result });
             }
+            Err(Fault::Busy(_)) => self.read_here(now, read, turn),
             Err(Fault::Away(reason)) => {
                 self.read_here(now, read, turn);
                 self.lose_redis(now, reason, turn);
