@@ -278,6 +278,9 @@ fn log_notice(notice: &Notice) {
         Notice::MessagesRefused { conversation, reason, count } => log::warn!(
             "store: Redis refuses {count} messages for good, such as one of {conversation}: {reason}"
         ),
+        Notice::JournalFile { error } => log::warn!(
+            "store: the journal file cannot be written ({error}); what waits for Redis is in memory only until it can"
+        ),
         Notice::Forgotten => log::info!("store: Redis is told who is here"),
     }
 }

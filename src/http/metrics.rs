@@ -49,6 +49,7 @@ fn show_status(status: &Status, metrics: &Metrics) {
     show_total(&metrics.messages_replayed, counts.replayed);
     show_total(&metrics.messages_refused, counts.refused);
     show_total(&metrics.journal_refused, counts.journal_refused);
+    show_total(&metrics.journal_volatile, counts.journal_volatile);
     show_total(&metrics.store_outages, counts.outages);
     show_total(&metrics.facts_dropped, counts.facts_dropped);
 

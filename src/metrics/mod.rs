@@ -86,6 +86,8 @@ pub struct Instruments {
     pub journal_bytes: Gauge,
     /// `aleatoria_journal_refused_total`.
     pub journal_refused: Counter,
+    /// `aleatoria_journal_volatile_total`.
+    pub journal_volatile: Counter,
     /// `aleatoria_memory_store_messages`.
     pub memory_store_messages: Gauge,
     /// `aleatoria_memory_store_bytes`.
@@ -120,6 +122,7 @@ impl Metrics {
             journal_messages: to.fresh("aleatoria_journal_messages"),
             journal_bytes: to.fresh("aleatoria_journal_bytes"),
             journal_refused: to.fresh("aleatoria_journal_refused_total"),
+            journal_volatile: to.fresh("aleatoria_journal_volatile_total"),
             memory_store_messages: to.fresh("aleatoria_memory_store_messages"),
             memory_store_bytes: to.fresh("aleatoria_memory_store_bytes"),
             labelled: Labelled::register(&mut to),

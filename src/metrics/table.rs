@@ -64,6 +64,7 @@ table! {
     Gauge "aleatoria_journal_messages" ("") = "Messages that wait in the journal for Redis";
     Gauge "aleatoria_journal_bytes" ("") = "Bytes of these messages";
     Counter "aleatoria_journal_refused_total" ("") = "Messages that a full journal did not take";
+    Counter "aleatoria_journal_volatile_total" ("") = "Messages that wait in memory because the journal's file could not be written";
     Gauge "aleatoria_memory_store_messages" ("") = "Messages held by the memory store";
     Gauge "aleatoria_memory_store_bytes" ("") = "Bytes of these messages";
     Counter "aleatoria_memory_store_evicted_total" ("") = "Messages that left memory early for want of bytes";

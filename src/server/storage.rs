@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::Addr;
 use tokio::sync::oneshot;
@@ -11,7 +11,7 @@ use crate::actors::hub::{self, HubActor};
 use crate::actors::redis_store::{Answers, Commands, RedisSettings, RedisStore, Running};
 use crate::config::{Config, Loaded, Storage};
 use crate::metrics::Metrics;
-use crate::store::{Answer, Command, Fault, Found, Journal, MemoryStore, Tiered};
+use crate::store::{Answer, Command, Damage, Fault, Found, Journal, MemoryStore, Tiered};
 
 /// The store of a hub, not yet tied to it.
 pub(super) struct Opened {
@@ -26,12 +26,25 @@ pub(super) struct Opened {
 #[derive(Default)]
 pub(super) struct Mailbox {
     hub: OnceLock<Addr<HubActor>>,
-    first: Mutex<Option<oneshot::Sender<Answers>>>,
+    before: Mutex<Before>,
+}
+
+/// What there is before the hub is tied.
+#[derive(Default)]
+struct Before {
+    first: Option<oneshot::Sender<Answers>>,
+    /// The hub asks as soon as it runs, and a Redis that is away answers at once. Were that answer
+    /// lost, the hub would wait for it for ever.
+    early: Vec<Vec<Answer>>,
 }
 
 impl Mailbox {
-    /// From now on answers go to the hub.
+    /// From now on answers go to the hub, and first those that came before.
     pub(super) fn tie(&self, hub: &Addr<HubActor>) {
+        let mut before = self.before();
+        for answers in before.early.drain(..) {
+            hub.do_send(hub::Answers(answers));
+        }
         // It is tied once, at the start.
         drop(self.hub.set(hub.clone()));
     }
@@ -43,10 +56,21 @@ impl Mailbox {
         if let Some(hub) = self.hub.get() {
             return hub.do_send(hub::Answers(answers.answers));
         }
-        // A sender cannot be left half-taken.
-        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Who asked may have stopped waiting.
-        drop(first.map(|first| first.send(answers)));
+        let mut before = self.before();
+        // It may have been tied just now.
+        if let Some(hub) = self.hub.get() {
+            hub.do_send(hub::Answers(answers.answers));
+        } else if let Some(first) = before.first.take() {
+            // Who asked may have stopped waiting.
+            drop(first.send(answers));
+        } else {
+            before.early.push(answers.answers);
+        }
+    }
+
+    fn before(&self) -> MutexGuard<'_, Before> {
+        // Nothing in it can be left half-done.
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,7 +137,7 @@ fn start(
 
 async fn first_probe(redis: &Running, mailbox: &Mailbox) -> Result<(), Fault> {
     let (sender, receiver) = oneshot::channel();
-    *mailbox.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+    mailbox.before().first = Some(sender);
     redis.store.do_send(Commands(vec![Command::Probe { resume: true }]));
     let answers = receiver.await.map_err(|_| Fault::Away("the store stopped".to_owned()))?;
     match answers.answers.into_iter().next() {
@@ -134,8 +158,36 @@ fn open_file(directory: &Path, bytes_max: usize) -> io::Result<Journal> {
     let journal = Journal::open(directory, bytes_max).map_err(|error| {
         io::Error::new(error.kind(), format!("JOURNAL_DIR={}: {error}", directory.display()))
     })?;
+    if let Some(Damage { bytes, original }) = journal.damage() {
+        log::warn!(
+            "store: {bytes} bytes of the journal are damaged and were skipped, {} messages kept; the file as it was is {}",
+            journal.len(),
+            original.display()
+        );
+    }
     if !journal.is_empty() {
         log::info!("store: {} messages of an earlier process are in the journal", journal.len());
     }
     Ok(journal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Answers {
+        let fault = Fault::Away("connection refused".to_owned());
+        Answers { answers: vec![Answer::Probed(Err(fault))], took: None }
+    }
+
+    #[test]
+    fn an_answer_that_comes_before_the_hub_is_tied_is_kept_for_it() {
+        let (mailbox, metrics) = (Mailbox::default(), Metrics::new());
+        let (sender, mut receiver) = oneshot::channel();
+        mailbox.before().first = Some(sender);
+        mailbox.deliver(refused(), &metrics);
+        assert!(receiver.try_recv().is_ok(), "the first goes to whoever asked first");
+        mailbox.deliver(refused(), &metrics);
+        assert_eq!(mailbox.before().early, [refused().answers]);
+    }
 }

@@ -9,7 +9,7 @@ mod port;
 pub mod redis;
 mod tiered;
 
-pub use journal::{Entry, Journal, Noted};
+pub use journal::{Damage, Entry, Journal, Noted};
 pub use memory::{Appended, MemoryCounters, MemoryStore};
 pub use port::{Answer, Command, Fault, Probe, Retention, Ticket};
 pub use tiered::{Counts, DELIVERY_DEADLINE, Found, Home, Notice, Tiered, Turn};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::redis_server::RedisServer;
@@ -224,4 +224,69 @@ fn what_is_lost_at_a_stop_without_redis_is_said() {
     chat.ana.closed();
     server.wait_for_log("3 messages are not in Redis and end with this process");
     assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
+fn what_a_killed_hub_left_on_disk_is_history_and_is_not_delivered_twice() {
+    let mut redis = RedisServer::start_persistent();
+    let journal = tempfile::tempdir().unwrap();
+    let directory = journal.path().to_str().unwrap();
+    let server = Server::start(&[("VALKEY_URL", &redis.url()), ("JOURNAL_DIR", directory)]);
+    let mut chat = Chat::begin(&server);
+    redis.kill();
+    for _ in 0..20 {
+        chat.say();
+    }
+    let server = server.kill_and_restart();
+    let Chat { sent, .. } = chat;
+    let mut chat = Chat { sent, ..Chat::begin(&server) };
+
+    chat.ana.send(&json!({"type": "get_recent_messages", "room": "tea"}));
+    let page = chat.ana.wait_for("recent_messages");
+    let shown = page["payload"]["messages"].as_array().unwrap().iter().rev();
+    assert!(shown.map(|it| it["messageId"].as_str().unwrap()).eq(&chat.sent), "{page}");
+    assert_eq!(page["payload"]["degraded"], true);
+
+    // Its ack was lost with the first process, so the client sends it again.
+    chat.ana.chat("tea", "m7");
+    let ack = chat.ana.wait_for("ack");
+    assert_eq!((&ack["messageId"], &ack["payload"]["stored"]), (&json!("m7"), &json!("journal")));
+    chat.say();
+    redis.restart();
+    chat.wait_for_store("ok");
+    chat.say();
+    assert_eq!(chat.acks["m7"], ["redis"], "it is told when Redis has it");
+    for id in &chat.sent[..20] {
+        chat.acks.insert(id.clone(), vec!["journal".to_owned(), "redis".to_owned()]);
+    }
+    chat.check(&redis);
+}
+
+#[test]
+fn a_damaged_journal_is_replayed_but_for_the_damage_and_named_in_the_log() {
+    let mut redis = RedisServer::start_persistent();
+    let journal = tempfile::tempdir().unwrap();
+    let directory = journal.path().to_str().unwrap();
+    let variables = [("VALKEY_URL", &*redis.url()), ("JOURNAL_DIR", directory)];
+    let server = Server::start(&variables);
+    let mut chat = Chat::begin(&server);
+    redis.kill();
+    for _ in 0..50 {
+        chat.say();
+    }
+    drop(server);
+    let path = journal.path().join("journal.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    redis.restart();
+    let server = Server::start(&variables);
+    let line = server.wait_for_log("damaged");
+    let original = journal.path().join("journal.damaged");
+    assert!(line.contains("49 messages kept") && line.contains(original.to_str().unwrap()));
+    assert_eq!(std::fs::read(original).unwrap(), bytes);
+    server.wait_for_metric("aleatoria_messages_replayed_total", 49.0);
+    let stored: Vec<String> = redis.run(&["ZRANGE", "room:messages:tea", "0", "-1"]);
+    assert_eq!(stored.len(), 49);
 }

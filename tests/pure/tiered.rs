@@ -669,3 +669,80 @@ fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
         usize::try_from(state >> 33).unwrap() % bound
     }
 }
+
+#[test]
+fn what_an_earlier_process_left_is_history_and_is_not_delivered_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::with(Journal::open(dir.path(), 1 << 20).unwrap());
+    rig.redis.mode = Mode::Down;
+    for number in 0..10 {
+        rig.append("tea", &format!("m{number}"));
+    }
+    let shown: Vec<Position> = rig.store.journal().iter().map(|entry| entry.position).collect();
+    // As after kill -9, with Redis still away.
+    drop(rig);
+    let mut rig = Rig::new();
+    let memory = MemoryStore::new(Retention::default(), 16 << 20);
+    let journal = Journal::open(dir.path(), 1 << 20).unwrap();
+    rig.store = Tiered::on_redis(memory, journal, Found::Away("refused".to_owned()));
+    rig.redis.mode = Mode::Down;
+    rig.inputs.clear();
+    rig.perform(read("tea"));
+    let Some(Input::Loaded { result: Ok(history), .. }) = rig.inputs.last() else { panic!() };
+    assert!(history.degraded);
+    assert!(history.messages.iter().map(|message| message.position).eq(shown.iter().copied()));
+    rig.append("tea", "m3");
+    let Some(Input::Appended { placed, message: None, .. }) = rig.inputs.last() else { panic!() };
+    assert_eq!((placed.position, placed.kept), (shown[3], Kept::Journal));
+    rig.append("tea", "m10");
+    assert_eq!(rig.delivered(), [("m10".to_owned(), Kept::Journal)]);
+    assert_eq!(rig.store.journal().len(), 11);
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(5));
+    let ids: Vec<String> = (0..=10).map(|number| format!("m{number}")).collect();
+    assert_eq!((rig.in_redis("tea"), rig.confirmed()), (ids.clone(), ids));
+    let with_session: Vec<String> = rig
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            Input::Confirmed { append, .. } if append.origin.is_some() => {
+                Some(append.message_id.to_string())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(with_session, ["m3", "m10"], "who sent it again is told that Redis has it");
+}
+
+#[test]
+fn what_memory_forgot_and_the_journal_holds_is_not_delivered_twice() {
+    let mut rig = Rig::new();
+    let memory = MemoryStore::new(Retention { count: 2, ..Retention::default() }, 16 << 20);
+    let journal = Journal::in_memory(1 << 20);
+    rig.store = Tiered::on_redis(memory, journal, Found::Away("refused".to_owned()));
+    rig.redis.mode = Mode::Down;
+    for id in ["m0", "m1", "m2", "m3", "m0"] {
+        rig.append("tea", id);
+    }
+    assert_eq!(rig.delivered().len(), 4);
+    assert_eq!(rig.store.journal().len(), 4);
+    assert_eq!(rig.store.counts().journal, 4);
+}
+
+#[test]
+fn a_process_that_finds_redis_well_knows_what_waits_in_its_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Rig::with(Journal::open(dir.path(), 1 << 20).unwrap());
+    rig.redis.mode = Mode::Down;
+    rig.append("tea", "m0");
+    drop(rig);
+    let mut rig = Rig::new();
+    let memory = MemoryStore::new(Retention::default(), 16 << 20);
+    let journal = Journal::open(dir.path(), 1 << 20).unwrap();
+    rig.store = Tiered::on_redis(memory, journal, Found::Well);
+    rig.append("tea", "m0");
+    rig.run(Duration::from_secs(3));
+    rig.append("tea", "m0");
+    assert_eq!(rig.delivered(), []);
+    assert_eq!(rig.in_redis("tea"), ["m0"]);
+}

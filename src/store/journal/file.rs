@@ -9,26 +9,38 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::Entry;
+use super::{Damage, Entry};
 use crate::hub::{Append, Conversation, Pair};
 use crate::protocol::{Draft, Id, MessageId, Position, RoomId, UserId};
 
 const FILE_NAME: &str = "journal.log";
 const LOCK_NAME: &str = "journal.lock";
 const HEADER_BYTES: usize = 8;
+/// How the text of every record begins, and nothing within one: quotes in a string are escaped.
+const RECORD_START: &[u8] = br#"{"position":"#;
 
 #[derive(Debug)]
 pub(super) struct JournalFile {
     path: PathBuf,
     file: File,
-    /// Bytes of whole records; what stands behind them is torn.
+    /// Bytes of whole records.
     length: u64,
-    /// Whether the last write went well.
-    sound: bool,
+    /// These bytes when the file was last written anew. With many escapes they can be more than the
+    /// bound, and must not make every message write the file anew.
+    base: u64,
+    /// Whether something else may stand behind the whole records.
+    torn: bool,
     /// Held for the life of the journal, so that two processes never share one.
     _lock: File,
+}
+
+/// What an earlier process left.
+pub(super) struct Left {
+    pub(super) entries: Vec<Entry>,
+    pub(super) damage: Option<Damage>,
 }
 
 /// One record as it stands in the file.
@@ -47,7 +59,7 @@ struct Record<'a> {
 
 impl JournalFile {
     /// Opens or makes the file and reads what is whole in it.
-    pub(super) fn open(dir: &Path) -> io::Result<(Self, Vec<Entry>)> {
+    pub(super) fn open(dir: &Path) -> io::Result<(Self, Left)> {
         fs::create_dir_all(dir)?;
         let lock = File::create(dir.join(LOCK_NAME))?;
         match lock.try_lock() {
@@ -62,28 +74,36 @@ impl JournalFile {
         let mut file = open_file(&path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let (entries, whole) = decode_all(&bytes);
-        let length = whole as u64;
-        file.set_len(length)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok((Self { path, file, length, sound: true, _lock: lock }, entries))
-    }
-
-    /// Whether the file stays below twice `bytes_max` with this entry, the bound of its growth.
-    pub(super) fn fits(&self, entry: &Entry, bytes_max: usize) -> bool {
-        self.length + entry.append.weight() as u64 <= bytes_max as u64 * 2
-    }
-
-    pub(super) fn append(&mut self, entry: &Entry) -> io::Result<()> {
-        let record = encode(entry);
-        let result = self.file.write_all(&record);
-        match &result {
-            Ok(()) => self.length += record.len() as u64,
-            // Half a record must not stand before the next one.
-            Err(_) => self.cut(),
+        let Decoded { entries, whole, skipped } = decode_all(&bytes);
+        let mut journal =
+            Self { path, file, length: whole as u64, base: 0, torn: true, _lock: lock };
+        if skipped == 0 {
+            journal.cut()?;
+            return Ok((journal, Left { entries, damage: None }));
         }
-        self.sound = result.is_ok();
-        result
+        let original = journal.path.with_extension("damaged");
+        fs::copy(&journal.path, &original)?;
+        journal.rewrite(entries.iter())?;
+        let damage = Some(Damage { bytes: skipped as u64, original });
+        Ok((journal, Left { entries, damage }))
+    }
+
+    /// Whether the file keeps the bound of its growth with this entry: twice `bytes_max`, or twice
+    /// what it had when it was last written anew.
+    pub(super) fn fits(&self, entry: &Entry, bytes_max: usize) -> bool {
+        self.length + entry.append.weight() as u64 <= self.base.max(bytes_max as u64) * 2
+    }
+
+    /// Writes an entry behind the others.
+    pub(super) fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        // Half a record must not stand before the next one.
+        self.cut()?;
+        let record = encode(entry);
+        self.torn = true;
+        self.file.write_all(&record)?;
+        self.torn = false;
+        self.length += record.len() as u64;
+        Ok(())
     }
 
     /// Writes a new file with just these entries, and puts it in the place of the old one.
@@ -91,44 +111,66 @@ impl JournalFile {
         &mut self,
         entries: impl Iterator<Item = &'a Entry>,
     ) -> io::Result<()> {
-        let result = self.try_rewrite(entries);
-        self.sound = result.is_ok();
-        result
+        let fresh_path = self.path.with_extension("new");
+        let written = write_fresh(&fresh_path, entries)
+            .and_then(|fresh| fs::rename(&fresh_path, &self.path).map(|()| fresh));
+        match written {
+            Ok((fresh, length)) => {
+                self.file = fresh;
+                (self.length, self.base, self.torn) = (length, length, false);
+                Ok(())
+            }
+            Err(error) => {
+                // Where the disk is full it must not take more of it. It may not be there at all.
+                drop(fs::remove_file(&fresh_path));
+                Err(error)
+            }
+        }
     }
 
-    fn try_rewrite<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) -> io::Result<()> {
-        let fresh_path = self.path.with_extension("new");
-        let mut fresh = open_file(&fresh_path)?;
-        fresh.set_len(0)?;
-        let mut length = 0;
-        for entry in entries {
-            let record = encode(entry);
-            fresh.write_all(&record)?;
-            length += record.len() as u64;
+    /// Empties the file. If that fails, it is tried again before the next record is written; until
+    /// then a crash replays again what Redis has.
+    pub(super) fn clear(&mut self) {
+        (self.length, self.base, self.torn) = (0, 0, true);
+        drop(self.cut());
+    }
+
+    /// Cuts off what is not a whole record.
+    fn cut(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.length)?;
+            self.file.seek(SeekFrom::Start(self.length))?;
+            self.torn = false;
         }
-        fs::rename(&fresh_path, &self.path)?;
-        self.file = fresh;
-        self.length = length;
         Ok(())
     }
 
-    /// Empties the file.
-    pub(super) fn clear(&mut self) {
-        self.length = 0;
-        self.cut();
+    /// Lets every further write fail, as on a disk without room.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) -> File {
+        std::mem::replace(&mut self.file, open_file(Path::new("/dev/full")).unwrap())
     }
 
-    fn cut(&mut self) {
-        let cut = self
-            .file
-            .set_len(self.length)
-            .and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
-        self.sound = cut.is_ok();
+    /// Ends what [`Self::fill_disk`] began.
+    #[cfg(test)]
+    pub(super) fn free_disk(&mut self, file: File) {
+        self.file = file;
     }
+}
 
-    pub(super) fn is_sound(&self) -> bool {
-        self.sound
+fn write_fresh<'a>(
+    path: &Path,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> io::Result<(File, u64)> {
+    let mut file = open_file(path)?;
+    file.set_len(0)?;
+    let mut length = 0;
+    for entry in entries {
+        let record = encode(entry);
+        file.write_all(&record)?;
+        length += record.len() as u64;
     }
+    Ok((file, length))
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
@@ -161,15 +203,58 @@ fn encode(entry: &Entry) -> Vec<u8> {
     bytes
 }
 
-/// The whole records at the beginning of `bytes`, and how many bytes they take.
-fn decode_all(bytes: &[u8]) -> (Vec<Entry>, usize) {
-    let mut entries = Vec::new();
-    let mut at = 0;
-    while let Some((entry, length)) = decode(&bytes[at..]) {
-        entries.push(entry);
-        at += length;
+/// What a file was found to hold.
+struct Decoded {
+    entries: Vec<Entry>,
+    /// Where the last whole record ends.
+    whole: usize,
+    /// Bytes that are no whole records, but for a torn last one.
+    skipped: usize,
+}
+
+fn decode_all(bytes: &[u8]) -> Decoded {
+    let (mut entries, mut at, mut skipped) = (Vec::new(), 0, 0);
+    loop {
+        while let Some((entry, length)) = decode(&bytes[at..]) {
+            entries.push(entry);
+            at += length;
+        }
+        let Some(next) = next_whole(bytes, at) else { break };
+        skipped += next - at;
+        at = next;
     }
-    (entries, at)
+    if !is_torn(&bytes[at..]) {
+        skipped += bytes.len() - at;
+    }
+    Decoded { entries, whole: at, skipped }
+}
+
+/// Where behind `at` the next whole record begins. Each is looked for no further than to the
+/// beginning of the next, so that a damaged length costs no more than its own record.
+fn next_whole(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut start = next_start(bytes, at + 1)?;
+    loop {
+        let next = next_start(bytes, start + 1);
+        if decode(&bytes[start..next.unwrap_or(bytes.len())]).is_some() {
+            return Some(start);
+        }
+        start = next?;
+    }
+}
+
+/// Where at or behind `at` stands what looks like the header of a record.
+fn next_start(bytes: &[u8], at: usize) -> Option<usize> {
+    let texts = bytes.get(at + HEADER_BYTES..)?;
+    texts.windows(RECORD_START.len()).position(|window| window == RECORD_START).map(|it| at + it)
+}
+
+/// Whether these bytes are the beginning of a record that a crash cut short, or none at all.
+fn is_torn(bytes: &[u8]) -> bool {
+    let Some((header, text)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return true };
+    let length = u32::from_le_bytes(*header.first_chunk().expect("four of eight bytes"));
+    // A text that ends by itself was not cut short: its header is damaged.
+    let ended_early = || serde_json::from_slice::<IgnoredAny>(text).is_err_and(|it| it.is_eof());
+    u32::try_from(text.len()).is_ok_and(|there| there < length) && ended_early()
 }
 
 fn decode(bytes: &[u8]) -> Option<(Entry, usize)> {

@@ -1,9 +1,17 @@
 //! Messages on their way: to Redis in order, or kept here in order when it does not answer in time.
 
-use super::{Counts, DELIVERY_DEADLINE, Home, Pending, Tiered, Turn};
+use std::time::Duration;
+
+use super::{Counts, DELIVERY_DEADLINE, Home, Notice, Pending, REMINDER_INTERVAL, Tiered, Turn};
 use crate::hub::{Append, Input, Kept, Now, Placed};
 use crate::protocol::Position;
 use crate::store::{Command, Entry, Fault, Noted, Ticket};
+
+/// Time to the first try to write a journal file that failed; doubled with each further one, for a
+/// try may write the whole journal.
+const SAVE_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// The longest such time.
+const SAVE_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl Tiered {
     pub(super) fn append(&mut self, now: Now, append: Append, turn: &mut Turn) {
@@ -66,13 +74,19 @@ impl Tiered {
 
     /// Puts a message into the memory of this process, and into the journal if Redis is to have it.
     fn keep_here(&mut self, now: Now, append: Append, journalled: bool, turn: &mut Turn) {
+        // What waits was delivered, be it by an earlier process or so long ago that memory forgot it.
+        if let Some((position, noted)) = self.journal.sent_again(&append) {
+            let kept = self.kept(noted);
+            // Only with what is delivered does it matter what stands before it.
+            let placed = Placed { position, previous: Position(0), kept };
+            turn.inputs.push(Input::Appended { append, placed, message: None });
+            return;
+        }
         let local = self.memory.append(now.wall, &append);
-        let kept = if !journalled {
-            Kept::Memory
-        } else if local.is_duplicate() {
-            self.kept_before(&append)
+        let kept = if journalled && !local.is_duplicate() {
+            self.note(now, &append, local.position, turn)
         } else {
-            self.note(&append, local.position)
+            Kept::Memory
         };
         if !local.is_duplicate() {
             count(&mut self.counts, kept);
@@ -81,21 +95,69 @@ impl Tiered {
         turn.inputs.push(Input::Appended { append, placed, message: local.message });
     }
 
-    fn kept_before(&self, append: &Append) -> Kept {
-        if self.journal.holds(append) && !self.is_embedded() { Kept::Journal } else { Kept::Memory }
+    fn note(&mut self, now: Now, append: &Append, position: Position, turn: &mut Turn) -> Kept {
+        let noted = self.journal.push(Entry { append: append.clone(), position });
+        match noted {
+            Noted::Kept => {}
+            Noted::Volatile => {
+                self.counts.journal_volatile += 1;
+                self.check_journal_file(now, turn);
+            }
+            Noted::Full => self.counts.journal_refused += 1,
+        }
+        self.kept(noted)
     }
 
-    fn note(&mut self, append: &Append, position: Position) -> Kept {
-        match self.journal.push(Entry { append: append.clone(), position }) {
+    fn kept(&self, noted: Noted) -> Kept {
+        match noted {
             // Nobody asked for a Redis, so nothing is missing while none is there.
             Noted::Kept if self.is_embedded() => Kept::Memory,
             Noted::Kept => Kept::Journal,
-            Noted::Volatile | Noted::Full => {
-                self.counts.journal_refused += 1;
-                Kept::Memory
-            }
+            Noted::Volatile | Noted::Full => Kept::Memory,
         }
     }
+
+    /// Looks after a journal file that cannot be written: tries again, ever more seldom, and tells
+    /// the log once.
+    pub(super) fn check_journal_file(&mut self, now: Now, turn: &mut Turn) {
+        if self.journal.trouble().is_none() {
+            self.disk.failing = None;
+            return;
+        }
+        let failing = self.disk.failing.get_or_insert(Failing {
+            pause: SAVE_PAUSE_MIN,
+            retry_due: now.elapsed + SAVE_PAUSE_MIN,
+            told: false,
+        });
+        if now.elapsed >= failing.retry_due {
+            failing.pause = (failing.pause * 2).min(SAVE_PAUSE_MAX);
+            failing.retry_due = now.elapsed + failing.pause;
+            self.journal.save();
+        }
+        if let Some(error) = self.journal.trouble()
+            && !failing.told
+            && now.elapsed >= self.disk.quiet_until
+        {
+            failing.told = true;
+            self.disk.quiet_until = now.elapsed + REMINDER_INTERVAL;
+            turn.notices.push(Notice::JournalFile { error: error.to_owned() });
+        }
+    }
+}
+
+/// The journal's file, while it cannot be written.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    failing: Option<Failing>,
+    quiet_until: Duration,
+}
+
+#[derive(Debug)]
+struct Failing {
+    pause: Duration,
+    retry_due: Duration,
+    /// Whether the log has heard of it.
+    told: bool,
 }
 
 fn count(counts: &mut Counts, kept: Kept) {
@@ -105,3 +167,6 @@ fn count(counts: &mut Counts, kept: Kept) {
         Kept::Journal => counts.journal += 1,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,10 +12,11 @@ mod reads;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use self::appends::Disk;
 use self::facts::Facts;
 use self::health::{Outage, Probing, Relapses};
 use self::reads::Asked;
-use super::{Answer, Command, Fault, Journal, MemoryStore, Ticket};
+use super::{Answer, Command, Entry, Fault, Journal, MemoryStore, Ticket};
 use crate::hub::{Append, Conversation, Effect, Health, Input, Now};
 
 /// A message that Redis has not stored by then is delivered without it.
@@ -50,6 +51,9 @@ pub enum Notice {
     /// Redis refuses messages for a reason that will not pass, such as this one; at most once a
     /// minute, with the number of those since the last notice.
     MessagesRefused { conversation: Conversation, reason: String, count: u64 },
+    /// The file of the journal cannot be written, so what waits for Redis is in memory only; once
+    /// for each such time, and at most once a minute.
+    JournalFile { error: String },
     /// Redis has forgotten what it was told of sessions, and is told again.
     Forgotten,
 }
@@ -63,8 +67,10 @@ pub struct Counts {
     pub memory: u64,
     /// Messages that were journalled.
     pub journal: u64,
-    /// Messages that found the journal full or its file not writable.
+    /// Messages that found the journal full.
     pub journal_refused: u64,
+    /// Messages that wait in a journal whose file could not be written when they came.
+    pub journal_volatile: u64,
     /// Journalled messages that Redis has by now.
     pub replayed: u64,
     /// Messages that Redis refused for good.
@@ -123,6 +129,7 @@ pub struct Tiered {
     tickets: u64,
     counts: Counts,
     refusals: Refusals,
+    disk: Disk,
 }
 
 /// Messages that Redis refused for good and that the log has not heard of.
@@ -143,6 +150,12 @@ impl Tiered {
     #[must_use]
     pub fn on_redis(memory: MemoryStore, journal: Journal, found: Found) -> Self {
         let mut store = Self::new(Home::Redis, memory, journal);
+        // Its receivers saw it, and history must show it, before Redis has it.
+        for Entry { append, position } in store.journal.iter() {
+            let Append { conversation, message_id, draft, .. } = append;
+            let message = draft.at(*position);
+            store.memory.put(*position, conversation, *position, message_id, &message);
+        }
         store.outage = match found {
             Found::Well if store.journal.is_empty() => None,
             // Until all is replayed, what comes now must not overtake it.
@@ -170,6 +183,7 @@ impl Tiered {
             tickets: 0,
             counts: Counts::default(),
             refusals: Refusals::default(),
+            disk: Disk::default(),
         }
     }
 
@@ -209,6 +223,7 @@ impl Tiered {
             self.check_reads(now, turn);
             self.check_probe(now, turn);
             self.remind(now, turn);
+            self.check_journal_file(now, turn);
             self.tell_more(turn);
         }
         self.purge(now, turn);
