@@ -255,7 +255,8 @@ fn messages_of_many_escapes_do_not_make_each_message_write_the_file_anew() {
     let path = dir.path().join("journal.log");
     let escapes = |number| {
         let mut entry = entry(number);
-        entry.append.draft.tail = "\u{1}".repeat(4096).into();
+        let tail = "\u{1}".repeat(4096);
+        entry.append.draft = Draft::from_parts(entry.append.draft.head(), &tail);
         entry
     };
     let bytes_max = escapes(149).append.weight() * 50;

@@ -116,7 +116,7 @@ impl MemoryStore {
             let previous = log.previous(position);
             let mut position = position;
             if let Some(at) = at
-                && log.begins_with(position, &append.draft.head)
+                && log.begins_with(position, append.draft.head())
             {
                 let (before, after);
                 (position, before, after) =
