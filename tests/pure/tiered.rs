@@ -382,6 +382,24 @@ fn a_message_that_redis_will_never_take_does_not_stop_the_others() {
 }
 
 #[test]
+fn without_a_redis_the_journal_holds_the_newest_messages_and_refuses_none() {
+    let bytes_max = message("tea", "m000").weight() * 10;
+    let mut rig = Rig::new();
+    let memory = MemoryStore::new(Retention::default(), 16 << 20);
+    rig.store = Tiered::on_redis(memory, Journal::in_memory(bytes_max), Found::Unasked);
+    rig.redis = ModelRedis::new();
+    rig.redis.mode = Mode::Down;
+    for number in 100..200 {
+        rig.append("tea", &format!("m{number}"));
+    }
+    assert_eq!(rig.store.counts().journal_refused, 0);
+    rig.redis.mode = Mode::Well;
+    rig.run(Duration::from_secs(5));
+    let newest: Vec<String> = (190..200).map(|number| format!("m{number}")).collect();
+    assert_eq!(rig.in_redis("tea"), newest);
+}
+
+#[test]
 fn a_journal_of_any_size_is_replayed_a_few_megabytes_at_a_time() {
     let mut rig = Rig::with(Journal::in_memory(1 << 30));
     rig.redis.mode = Mode::Down;

@@ -114,6 +114,11 @@ impl Journal {
         if self.unwritten == 0 { Noted::Kept } else { Noted::Volatile }
     }
 
+    /// Lets go of the oldest messages until this one fits, for a journal from which nothing is missed.
+    pub fn make_room(&mut self, append: &Append) {
+        while self.bytes + append.weight() > self.bytes_max && self.pop_front().is_some() {}
+    }
+
     /// Takes a message that was sent again: if it waits here, whoever sent it last will be told of
     /// its fate. Gives where it was delivered, and what became of it.
     pub fn sent_again(&mut self, append: &Append) -> Option<(Position, Noted)> {

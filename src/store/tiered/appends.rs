@@ -96,6 +96,10 @@ impl Tiered {
     }
 
     fn note(&mut self, now: Now, append: &Append, position: Position, turn: &mut Turn) -> Kept {
+        if self.is_embedded() {
+            // Memory is the store: the journal is only what a Redis that comes later begins with.
+            self.journal.make_room(append);
+        }
         let noted = self.journal.push(Entry { append: append.clone(), position });
         match noted {
             Noted::Kept => {}

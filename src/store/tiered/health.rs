@@ -17,6 +17,8 @@ use crate::store::{Command, Entry, Fault, Probe, Ticket};
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a probe of a Redis that is well may take before it counts as lost.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// A probe without an answer for so long is lost: longer than dialling and asking may take together.
+const PROBE_LOST: Duration = Duration::from_secs(15);
 /// Time to the first probe after a failure; doubled with each further one.
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// Longest time between two probes of a Redis that is away.
@@ -150,6 +152,9 @@ impl Tiered {
         {
             let reason = format!("no answer within {} s", PROBE_PATIENCE.as_secs());
             self.lose_redis(now, reason, turn);
+        }
+        if self.probing.is_some_and(|probe| now.elapsed >= probe.since + PROBE_LOST) {
+            self.probing = None;
         }
         let replaying = self.outage.as_ref().is_some_and(|outage| !outage.replaying.is_empty());
         if self.probing.is_some() || replaying || now.elapsed < self.probe_due {

@@ -240,7 +240,8 @@ impl Tiered {
     }
 
     /// Whether memory is the store, be it that no Redis has answered yet.
-    fn is_embedded(&self) -> bool {
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
         self.home == Home::Memory || self.outage.as_ref().is_some_and(|outage| outage.quiet)
     }
 
