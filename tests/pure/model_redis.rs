@@ -91,6 +91,13 @@ impl ModelRedis {
         self.most_bytes = self.most_bytes.max(weights.sum());
     }
 
+    /// Messages that are on their way.
+    pub fn waiting_appends(&self) -> usize {
+        let is_append =
+            |(_, command): &&(Duration, Command)| matches!(command, Command::Append { .. });
+        self.waiting.iter().filter(is_append).count()
+    }
+
     /// Answers what can be answered now, in order.
     pub fn answers(&mut self, now: Now) -> Vec<Answer> {
         self.some_answers(now, usize::MAX)

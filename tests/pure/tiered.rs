@@ -400,6 +400,38 @@ fn without_a_redis_the_journal_holds_the_newest_messages_and_refuses_none() {
 }
 
 #[test]
+fn what_is_on_its_way_to_the_first_redis_is_not_pushed_out_by_what_comes() {
+    let bytes_max = message("tea", "m000").weight() * 10;
+    let mut rig = Rig::new();
+    let memory = MemoryStore::new(Retention::default(), 16 << 20);
+    rig.store = Tiered::on_redis(memory, Journal::in_memory(bytes_max), Found::Unasked);
+    rig.redis = ModelRedis::new();
+    rig.redis.mode = Mode::Down;
+    for number in 100..110 {
+        rig.append("tea", &format!("m{number}"));
+    }
+    // The probe is answered and the whole journal sent, and no answer has come yet.
+    rig.run(Duration::from_secs(3));
+    rig.redis.mode = Mode::Well;
+    while rig.redis.waiting_appends() == 0 {
+        rig.now.elapsed += TICK;
+        let mut turn = Turn::default();
+        rig.store.tick(rig.now, &mut turn);
+        rig.take(turn);
+        let answers = rig.redis.some_answers(rig.now, 1);
+        rig.answers.extend(answers);
+        rig.deliver(1);
+    }
+    let mut turn = Turn::default();
+    rig.store.perform(rig.now, Effect::Append(message("tea", "m110")), &mut turn);
+    rig.take(turn);
+    rig.run(Duration::from_secs(3));
+    let sent: Vec<String> = (100..110).map(|number| format!("m{number}")).collect();
+    assert_eq!((rig.in_redis("tea"), rig.confirmed()), (sent.clone(), sent));
+    assert_eq!(rig.delivered().len(), 11, "the one that found no room was delivered all the same");
+}
+
+#[test]
 fn a_journal_of_any_size_is_replayed_a_few_megabytes_at_a_time() {
     let mut rig = Rig::with(Journal::in_memory(1 << 30));
     rig.redis.mode = Mode::Down;

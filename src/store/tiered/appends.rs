@@ -96,8 +96,9 @@ impl Tiered {
     }
 
     fn note(&mut self, now: Now, append: &Append, position: Position, turn: &mut Turn) -> Kept {
-        if self.is_embedded() {
-            // Memory is the store: the journal is only what a Redis that comes later begins with.
+        // Memory is the store, and the journal only what a Redis that comes later begins with. What is
+        // on its way there stays: its answers are for the first messages of the journal.
+        if self.is_embedded() && !self.is_replaying() {
             self.journal.make_room(append);
         }
         let noted = self.journal.push(Entry { append: append.clone(), position });

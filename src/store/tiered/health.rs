@@ -156,13 +156,17 @@ impl Tiered {
         if self.probing.is_some_and(|probe| now.elapsed >= probe.since + PROBE_LOST) {
             self.probing = None;
         }
-        let replaying = self.outage.as_ref().is_some_and(|outage| !outage.replaying.is_empty());
-        if self.probing.is_some() || replaying || now.elapsed < self.probe_due {
+        if self.probing.is_some() || self.is_replaying() || now.elapsed < self.probe_due {
             return;
         }
         let resume = self.outage.is_some();
         self.probing = Some(Probing { resume, since: now.elapsed });
         turn.commands.push(Command::Probe { resume });
+    }
+
+    /// Whether the first messages of the journal are on their way to Redis.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.outage.as_ref().is_some_and(|outage| !outage.replaying.is_empty())
     }
 
     pub(super) fn probe_answered(
@@ -190,12 +194,8 @@ impl Tiered {
             }
             // It was sent while all was well and says nothing of the time since.
             (Ok(_), true) => {}
-            (Err(Fault::Away(reason) | Fault::Refused(reason) | Fault::Busy(reason)), false) => {
-                self.lose_redis(now, reason, turn);
-            }
-            (Err(Fault::Away(reason) | Fault::Refused(reason) | Fault::Busy(reason)), true) => {
-                self.back_off(now, reason);
-            }
+            (Err(fault), false) => self.lose_redis(now, fault.to_string(), turn),
+            (Err(fault), true) => self.back_off(now, fault.to_string()),
         }
     }
 
@@ -285,7 +285,7 @@ impl Tiered {
                 return self.back_off(now, reason);
             }
         }
-        if self.outage.as_ref().is_some_and(|outage| outage.replaying.is_empty()) {
+        if !self.is_replaying() {
             self.replay(now, turn);
         }
     }
